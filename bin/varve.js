@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+// The `varve` command. Plain JavaScript that any Node can parse: Varve needs Node 24, and in a clone the devDependency `node` brings
+// it, so an older Node starts that one and passes on arguments, signals and the exit code.
+import { spawn } from "node:child_process"
+import { existsSync } from "node:fs"
+import { dirname, join, sep } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const NODE_MAJOR_MIN = 24
+
+const script = fileURLToPath(import.meta.url)
+const root = dirname(dirname(script))
+
+if (Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN) {
+  // Node strips types everywhere except below node_modules, where the package's compiled form runs.
+  const published = script.includes(`${sep}node_modules${sep}`)
+  await import(published ? "../dist/src/cli/main.js" : "../src/cli/main.ts")
+} else {
+  const node = join(root, "node_modules", "node", "bin", process.platform === "win32" ? "node.exe" : "node")
+  if (!existsSync(node)) {
+    console.error(
+      `varve: Node ${NODE_MAJOR_MIN} or newer is needed, this is ${process.version}. Install it, or in a clone run: node scripts/install.mjs`
+    )
+    process.exit(2)
+  }
+  const child = spawn(node, [...process.execArgv, script, ...process.argv.slice(2)], { stdio: "inherit" })
+  // Ctrl-C reaches the whole process group, so the child may see it twice: a second signal while draining must change nothing.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) process.on(signal, () => child.kill(signal))
+  child.on("error", (cause) => {
+    console.error(`varve: could not start ${node}: ${cause.message}`)
+    process.exit(1)
+  })
+  child.on("exit", (code, signal) => {
+    if (signal === null) process.exit(code ?? 1)
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+  })
+}
