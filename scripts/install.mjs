@@ -55,7 +55,9 @@ const install = (missing) => {
     "--loglevel=error"
   ], { cwd: root, shell: windows, stdio: ["ignore", 2, 2] })
   if (error !== undefined || status !== 0) {
-    throw new Error(`npm ci failed${error === undefined ? "" : `: ${error.message}`}. Check the network, then run it by hand`)
+    throw new Error(
+      `npm ci failed${error === undefined ? "" : `: ${error.message}`}. Check the network, then run it by hand`
+    )
   }
   if (!fs.existsSync(node24) && Number(process.versions.node.split(".")[0]) < 24) {
     throw new Error(
