@@ -1,0 +1,78 @@
+/**
+ * The memtable's index: from a key to the newest row that holds it.
+ *
+ * Open addressing over one Int32Array of [hash, row + 1] pairs, at most half full. A probe for a key that is not there
+ * touches one cache line and, but for hash collisions, never a key's bytes; that is the common case of ingestion.
+ * Growing needs no keys either, since the hashes are kept.
+ */
+import { equalRanges } from "../base/bytes.ts"
+import type { TextVector } from "../event/vector.ts"
+
+const initialSlots = 1024
+
+export class KeyIndex {
+  private slots = new Int32Array(2 * initialSlots)
+  private mask = initialSlots - 1
+  private used = 0
+
+  /** Distinct keys. */
+  get size(): number {
+    return this.used
+  }
+
+  get byteLength(): number {
+    return this.slots.byteLength
+  }
+
+  /**
+   * The newest row of the key bytes[start, end), or -1. `keys` holds the keys of the rows that were put here.
+   */
+  find(hash: number, bytes: Uint8Array, start: number, end: number, keys: TextVector): number {
+    const { slots, mask } = this
+    for (let slot = hash & mask;; slot = (slot + 1) & mask) {
+      const entry = slots[2 * slot + 1]
+      if (entry === 0) return -1
+      if (slots[2 * slot] === hash && sameKey(keys, entry - 1, bytes, start, end)) return entry - 1
+    }
+  }
+
+  /** Makes `row` the newest row of its key, which `keys` already holds, and returns the row it replaces, or -1. */
+  put(hash: number, row: number, keys: TextVector): number {
+    const { slots, mask } = this
+    const start = keys.offsets[row]
+    const end = keys.offsets[row + 1]
+    for (let slot = hash & mask;; slot = (slot + 1) & mask) {
+      const entry = slots[2 * slot + 1]
+      if (entry === 0) {
+        slots[2 * slot] = hash
+        slots[2 * slot + 1] = row + 1
+        if (++this.used * 2 > mask) this.grow()
+        return -1
+      }
+      if (slots[2 * slot] === hash && sameKey(keys, entry - 1, keys.heap, start, end)) {
+        slots[2 * slot + 1] = row + 1
+        return entry - 1
+      }
+    }
+  }
+
+  private grow(): void {
+    const old = this.slots
+    const next = new Int32Array(old.length * 2)
+    const mask = old.length - 1
+    for (let i = 0; i < old.length; i += 2) {
+      if (old[i + 1] === 0) continue
+      let slot = old[i] & mask
+      while (next[2 * slot + 1] !== 0) slot = (slot + 1) & mask
+      next[2 * slot] = old[i]
+      next[2 * slot + 1] = old[i + 1]
+    }
+    this.slots = next
+    this.mask = mask
+  }
+}
+
+const sameKey = (keys: TextVector, row: number, bytes: Uint8Array, start: number, end: number): boolean => {
+  const from = keys.offsets[row]
+  return keys.offsets[row + 1] - from === end - start && equalRanges(keys.heap, from, bytes, start, end - start)
+}

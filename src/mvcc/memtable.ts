@@ -1,0 +1,150 @@
+/**
+ * The memtable: the newest rows of one table, as columns, with an index from each key to its versions.
+ *
+ * Rows lie in the order of their positions and never move. A version is visible to a snapshot at P when
+ * `positions[row] <= P < superseded[row]`: two comparisons of numbers, no key is read. Rows are added behind every
+ * snapshot, so a reader needs no lock and no copy, only its P.
+ */
+import { hashRange } from "../base/bytes.ts"
+import * as Position from "../base/position.ts"
+import { DictionaryVector } from "../event/dictionary.ts"
+import type { BatchShape, RowBatch } from "../event/rowBatch.ts"
+import { appendVector, Int64Vector, makeVector, type NumberVector, TextVector } from "../event/vector.ts"
+import { KeyIndex } from "./keyIndex.ts"
+
+/** A column of a memtable: text is kept as dictionary codes while few values are distinct. */
+export type MemtableColumn = NumberVector | Int64Vector | TextVector | DictionaryVector
+
+/** Beyond this many distinct values, and a quarter of the rows, a text column is kept plain. */
+const dictionaryValuesMax = 4096
+
+/** No newer version exists. */
+export const current = Number.POSITIVE_INFINITY
+
+export class Memtable {
+  readonly shape: BatchShape
+  count = 0
+  /** Distinct keys that this memtable holds. */
+  get keyCount(): number {
+    return this.index.size
+  }
+  /** The position of each row, ascending. */
+  positions: Float64Array<ArrayBuffer>
+  /** The position of the next version of the row's key, in whichever memtable; `current` while there is none. */
+  superseded: Float64Array<ArrayBuffer>
+  /** The row of the version before, in this memtable, or -1. */
+  previous: Int32Array<ArrayBuffer>
+  readonly keys: TextVector
+  readonly timestamps: Int64Vector
+  readonly metadata: TextVector
+  deleted: Uint8Array<ArrayBuffer>
+  hasDeleted = false
+  readonly columns: Array<MemtableColumn>
+  readonly index = new KeyIndex()
+
+  constructor(shape: BatchShape, capacity = 256) {
+    this.shape = shape
+    this.positions = new Float64Array(capacity)
+    this.superseded = new Float64Array(capacity)
+    this.previous = new Int32Array(capacity)
+    this.keys = new TextVector(capacity)
+    this.timestamps = new Int64Vector(capacity)
+    this.metadata = new TextVector(capacity, 0)
+    this.deleted = new Uint8Array(capacity)
+    this.columns = shape.columns.map((kind) => kind === "text" ? new DictionaryVector(capacity) : makeVector(kind, capacity))
+  }
+
+  /** Position of the first row; `Position.max` while empty. */
+  get firstPosition(): Position.Position {
+    return this.count === 0 ? Position.max : this.positions[0] as Position.Position
+  }
+
+  /** Position of the last row; 0 while empty. */
+  get lastPosition(): Position.Position {
+    return this.count === 0 ? Position.zero : this.positions[this.count - 1] as Position.Position
+  }
+
+  /**
+   * Adds a batch whose rows have positions `first`, `first + 1`, ... `hashes` holds `hashKeys(batch)`. Calls
+   * `onAbsent(i)` for each row of the batch whose key this memtable did not hold: an older memtable may.
+   */
+  append(batch: RowBatch, first: Position.Position, hashes: Int32Array, onAbsent: (row: number) => void): void {
+    const at = this.count
+    const { count } = batch
+    this.reserve(at + count)
+    this.keys.append(at, batch.keys, 0, count)
+    this.timestamps.append(at, batch.timestamps, 0, count)
+    this.metadata.append(at, batch.metadata, 0, count)
+    if (batch.hasDeleted) {
+      this.deleted.set(batch.deleted.subarray(0, count), at)
+      this.hasDeleted = true
+    } else if (this.hasDeleted) this.deleted.fill(0, at, at + count)
+    for (let i = 0; i < this.columns.length; i++) this.appendColumn(i, at, batch, count)
+    const { positions, superseded, previous, keys, index } = this
+    for (let i = 0; i < count; i++) {
+      const row = at + i
+      positions[row] = first + i
+      superseded[row] = current
+      const older = index.put(hashes[i], row, keys)
+      previous[row] = older
+      if (older >= 0) superseded[older] = first + i
+      else onAbsent(i)
+    }
+    // Counted last: a row that throws half way through was never there.
+    this.count = at + count
+  }
+
+  /** The newest row of a key at or below a position, or -1. */
+  findAt(hash: number, bytes: Uint8Array, start: number, end: number, position: Position.Position): number {
+    let row = this.index.find(hash, bytes, start, end, this.keys)
+    while (row >= 0 && this.positions[row] > position) row = this.previous[row]
+    return row
+  }
+
+  /** Bytes of memory that the memtable holds. */
+  get byteLength(): number {
+    let bytes = this.positions.byteLength + this.superseded.byteLength + this.previous.byteLength +
+      this.keys.byteLength + this.timestamps.byteLength + this.metadata.byteLength + this.deleted.byteLength +
+      this.index.byteLength
+    for (const column of this.columns) bytes += column.byteLength
+    return bytes
+  }
+
+  private appendColumn(i: number, at: number, batch: RowBatch, count: number): void {
+    const target = this.columns[i]
+    const source = batch.columns[i]
+    if (target.kind !== "dictionary") return appendVector(target, at, source, 0, count)
+    target.append(at, source as TextVector, 0, count)
+    const distinct = target.dictionary.count
+    if (distinct > dictionaryValuesMax && distinct * 4 > at + count) this.columns[i] = target.toText(at + count)
+  }
+
+  private reserve(rows: number): void {
+    const capacity = this.positions.length
+    if (rows <= capacity) return
+    let next = capacity
+    while (next < rows) next *= 2
+    const positions = new Float64Array(next)
+    positions.set(this.positions)
+    this.positions = positions
+    const superseded = new Float64Array(next)
+    superseded.set(this.superseded)
+    this.superseded = superseded
+    const previous = new Int32Array(next)
+    previous.set(this.previous)
+    this.previous = previous
+    const deleted = new Uint8Array(next)
+    deleted.set(this.deleted)
+    this.deleted = deleted
+  }
+}
+
+let hashBuffer = new Int32Array(1024)
+
+/** The hash of each key of a batch. The array is reused by the next call. */
+export const hashKeys = (batch: RowBatch): Int32Array => {
+  if (hashBuffer.length < batch.count) hashBuffer = new Int32Array(batch.count * 2)
+  const { heap, offsets } = batch.keys
+  for (let row = 0; row < batch.count; row++) hashBuffer[row] = hashRange(heap, offsets[row], offsets[row + 1])
+  return hashBuffer
+}
