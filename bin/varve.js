@@ -3,7 +3,7 @@
 // it, so an older Node starts that one and passes on arguments, signals and the exit code.
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
-import { dirname, join, sep } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const NODE_MAJOR_MIN = 24
@@ -12,9 +12,8 @@ const script = fileURLToPath(import.meta.url)
 const root = dirname(dirname(script))
 
 if (Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN) {
-  // Node strips types everywhere except below node_modules, where the package's compiled form runs.
-  const published = script.includes(`${sep}node_modules${sep}`)
-  await import(published ? "../dist/src/cli/main.js" : "../src/cli/main.ts")
+  // A clone runs from source. The published package runs what was compiled, because Node strips no types below node_modules.
+  await import(existsSync(join(root, "src/cli/main.ts")) ? "../src/cli/main.ts" : "../src/cli/main.js")
 } else {
   const node = join(root, "node_modules", "node", "bin", process.platform === "win32" ? "node.exe" : "node")
   if (!existsSync(node)) {
