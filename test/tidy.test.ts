@@ -89,11 +89,12 @@ describe("the rules find", () => {
       "package-lock.json": JSON.stringify({
         packages: {
           "node_modules/a": { version: "^1.0.0", resolved: "https://registry" },
-          "node_modules/b": { version: "2.0.0" }
+          "node_modules/b": { version: "2.0.0", optionalDependencies: { a: "1", "b-darwin": "1", c: "1" } },
+          "node_modules/b/node_modules/c": { version: "1.0.0", dependencies: { a: "1" } }
         }
       })
     }))
-    expect(faults).toHaveLength(3)
+    expect(faults.map((fault) => fault.split(" ")[1])).toEqual(["a", "b", "node_modules/a", "b-darwin,"])
   })
 
   it("dependencies without a reason, and reasons without a dependency", () => {

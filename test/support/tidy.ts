@@ -150,6 +150,7 @@ const PUBLIC_SUBPATHS: Readonly<Record<string, "*" | ReadonlyArray<string>>> = {
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
 const manifestOf = (files: Files): Manifest => JSON.parse(files.get("package.json") ?? "{}") as Manifest
@@ -190,7 +191,17 @@ export const packageImports: Rule = (files) => {
   return faults
 }
 
-/** package.json and package-lock.json agree, name exact versions, and name no registry. */
+/** Whether a package at a location of the lock file finds a dependency in its own node_modules or in one above it. */
+const isLocked = (packages: Readonly<Record<string, unknown>>, location: string, name: string): boolean => {
+  if (`${location === "" ? "" : `${location}/`}node_modules/${name}` in packages) return true
+  return location !== "" &&
+    isLocked(packages, location.slice(0, Math.max(0, location.lastIndexOf("/node_modules/"))), name)
+}
+
+/**
+ * package.json and package-lock.json agree, name exact versions, and name no registry. The lock file is complete for every platform:
+ * npm leaves out optional packages that the registry at hand does not have, and then `npm ci` refuses the lock file.
+ */
 export const exactVersions: Rule = (files) => {
   const faults: Array<string> = []
   const { dependencies = {}, devDependencies = {} } = manifestOf(files)
@@ -204,7 +215,12 @@ export const exactVersions: Rule = (files) => {
     if (locked !== version)
       faults.push(`package-lock.json: ${name} is ${locked}, package.json says ${version}: run npm install`)
   }
-  for (const [location, { resolved }] of Object.entries(lock.packages ?? {})) {
+  const packages = lock.packages ?? {}
+  for (const [location, { dependencies, optionalDependencies, resolved }] of Object.entries(packages)) {
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
+      if (!isLocked(packages, location, name))
+        faults.push(`package-lock.json: ${name}, which ${location} needs, is missing`)
+    }
     if (resolved !== undefined) {
       faults.push(`package-lock.json: ${location} names a registry ("resolved"): install with the repository's .npmrc`)
     }
