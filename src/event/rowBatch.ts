@@ -39,6 +39,27 @@ export class RowBatch {
     this.columns = shape.columns.map((kind) => makeVector(kind, capacity))
   }
 
+  /** A batch of vectors that are filled already, as they are read from the log. */
+  static of(
+    shape: BatchShape,
+    count: number,
+    vectors: Pick<RowBatch, "keys" | "timestamps" | "metadata" | "columns"> & {
+      readonly deleted: Uint8Array<ArrayBuffer> | undefined
+    }
+  ): RowBatch {
+    const batch = new RowBatch({ ...shape, columns: [] }, 0)
+    return Object.assign(batch, {
+      shape,
+      count,
+      keys: vectors.keys,
+      timestamps: vectors.timestamps,
+      metadata: vectors.metadata,
+      columns: vectors.columns,
+      deleted: vectors.deleted ?? new Uint8Array(count),
+      hasDeleted: vectors.deleted !== undefined
+    })
+  }
+
   /** How many rows fit without growing. */
   get capacity(): number {
     return this.deleted.length
