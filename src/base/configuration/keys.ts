@@ -1,0 +1,127 @@
+/**
+ * Every configuration key: where it stands in the YAML file, what it takes, its default and what it does.
+ *
+ * A key's environment variable is `VARVE_` and its path in capitals: `wal.segment_size` is `VARVE_WAL_SEGMENT_SIZE`.
+ */
+import { choice, count, duration, type Kind, port, size, text } from "./kinds.ts"
+
+/** One key. */
+export interface Key<A> {
+  readonly kind: Kind<A>
+  readonly default: A
+  /** One sentence. */
+  readonly description: string
+}
+
+const key = <A>(kind: Kind<A>, value: NoInfer<A>, description: string): Key<A> => ({
+  kind,
+  default: value,
+  description
+})
+
+const megabyte = 1e6
+const gigabyte = 1e9
+const terabyte = 1e12
+
+/** The keys, in the order in which they are shown. */
+export const keys = {
+  "server.host": key(
+    text("a host name or address"),
+    "127.0.0.1",
+    "The address that every service listens on. Anything but this machine needs --insecure, because this version has no authentication."
+  ),
+  "server.ingestion.port": key(port, 8080, "The port of ingestion, for gRPC and HTTP. 0 takes any free port."),
+  "server.query.port": key(
+    port,
+    8081,
+    "The port of query and administration, for gRPC and HTTP. 0 takes any free port."
+  ),
+  "server.max_connections": key(
+    count(1, 1_000_000),
+    1000,
+    "The most connections of one port; further ones are closed at once."
+  ),
+  "server.drain_timeout": key(
+    duration(0, 3_600_000),
+    10_000,
+    "How long requests in flight may take to finish after a signal to stop."
+  ),
+  "storage.backend": key(
+    choice("file", "memory"),
+    "file",
+    "Where data lies: on disk, or in memory and gone with the process."
+  ),
+  "storage.data_dir": key(
+    text("a directory"),
+    "./data",
+    "The directory of the log and the data files; one process owns it at a time."
+  ),
+  "wal.backend": key(choice("file", "memory"), "file", "Where the log lies; the same as storage.backend."),
+  "wal.segment_size": key(
+    size(megabyte, terabyte),
+    256 * megabyte,
+    "The size at which a new log file is begun; log files are removed and archived whole."
+  ),
+  "wal.sync": key(
+    choice("commit", "interval", "none"),
+    "commit",
+    "When the log is synced to disk for requests that name no durability: before each answer, at every wal.sync_interval, or when the system does it."
+  ),
+  "wal.sync_interval": key(duration(1, 60_000), 100, "The time between syncs where wal.sync is interval."),
+  "memtable.size": key(
+    size(megabyte, 4 * gigabyte),
+    64 * megabyte,
+    "The size at which a table in memory is sealed and the next one begun."
+  ),
+  "memtable.limit": key(
+    size(megabyte, terabyte),
+    4 * gigabyte,
+    "The most memory that all tables together may take; writes beyond it are refused with RESOURCE_EXHAUSTED."
+  ),
+  "log.level": key(
+    choice("trace", "debug", "info", "warn", "error", "none"),
+    "info",
+    "The least severe messages that are logged."
+  ),
+  "log.format": key(
+    choice("pretty", "json", "logfmt"),
+    "pretty",
+    "How messages are logged, on standard error: for people, or one JSON object or one line of key=value each."
+  )
+}
+
+/** The path of a key. */
+export type KeyPath = keyof typeof keys
+
+/** The type of a key's value: sizes are bytes, durations milliseconds. */
+export type ValueOf<Path extends KeyPath> = (typeof keys)[Path] extends Key<infer A> ? A : never
+
+/** All paths, in the order in which they are shown. */
+export const keyPaths = Object.keys(keys) as ReadonlyArray<KeyPath>
+
+/**
+ * Keys of the contract that do nothing yet: `name` alone, or with everything below it where it ends in `.`. They are
+ * refused, because whoever sets `auth.enabled` must not believe that it is.
+ */
+export const unavailable: ReadonlyArray<string> = [
+  "server.processor.",
+  "server.tls.",
+  "storage.s3.",
+  "wal.retention",
+  "segment.",
+  "compaction.",
+  "mvcc.",
+  "schema.",
+  "auth.",
+  "quota.",
+  "otlp."
+]
+
+/** Values of the contract that are not available yet, by path. */
+export const unavailableValues: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "storage.backend": ["s3"],
+  "wal.backend": ["s3"]
+}
+
+/** The environment variable of a key. */
+export const variableOf = (path: string): string => `VARVE_${path.replaceAll(".", "_").toUpperCase()}`
