@@ -55,6 +55,7 @@ export const reasons = {
   KEY_NOT_FOUND: missing,
   TENANT_EXISTS: exists,
   IDEMPOTENCY_CONFLICT: exists,
+  TENANT_FORBIDDEN: { failure: "PERMISSION_DENIED", retryable: false },
   VERSION_MISMATCH: precondition,
   SCHEMA_INCOMPATIBLE: precondition,
   DURABILITY_UNAVAILABLE: precondition,

@@ -8,7 +8,3 @@ export interface Problem {
   /** Names the value's problem and the way out; the field's name stands before it. */
   readonly message: string
 }
-
-/** A message that begins with the field's path. */
-export const describeProblem = (problem: Problem): string =>
-  problem.field === "" ? problem.message : `${problem.field}: ${problem.message}`

@@ -91,7 +91,7 @@ export const compileDecoder = (stored: TableSchema, written: TableSchema = store
         storeText(columns[i], vectors[i], bytes, start, end, row) ||
         storeStructValue(columns[i], vectors[i], bytes, view, start, end, row, refuse),
       malformed: () =>
-        refuse({ reason: "MALFORMED_MESSAGE", field: "data", message: "the bytes are no google.protobuf.Struct" }),
+        refuse({ reason: "MALFORMED_MESSAGE", field: "", message: "the bytes are no google.protobuf.Struct" }),
       readEntry: (bytes: Uint8Array, start: number, end: number): number => {
         if (wire.readVarint32(bytes, start, end) !== 0x0a) return -1
         const length = wire.readLength(bytes, wire.cursor, end)

@@ -39,15 +39,15 @@ export const typedRowDecoder = (
   refuse: Refuse
 ) => {
   const unwritten = columns.map((_, i) => i).filter((i) => !writable.includes(i))
-  const malformed = (field: string): false =>
-    refuse({ reason: "MALFORMED_MESSAGE", field, message: "the bytes are no varve.v1.Row" })
+  const malformed = (): false =>
+    refuse({ reason: "MALFORMED_MESSAGE", field: "", message: "the bytes are no varve.v1.Row" })
 
   return (bytes: Uint8Array, view: DataView, start: number, end: number, row: number): boolean => {
     let count = 0
     for (let at = start; at < end; count++) {
-      if (wire.readVarint32(bytes, at, end) !== 0x0a) return malformed("row")
+      if (wire.readVarint32(bytes, at, end) !== 0x0a) return malformed()
       const length = wire.readLength(bytes, wire.cursor, end)
-      if (length < 0) return malformed("row")
+      if (length < 0) return malformed()
       at = wire.cursor
       if (count < writable.length) {
         const i = writable[count]
@@ -58,7 +58,7 @@ export const typedRowDecoder = (
     if (count !== writable.length) {
       return refuse({
         reason: count < writable.length ? "MISSING_FIELD" : "UNKNOWN_FIELD",
-        field: "row.values",
+        field: "values",
         message: `${count} values; the schema has ${writable.length} columns, and a typed row names every one`
       })
     }

@@ -1,0 +1,152 @@
+/**
+ * The commit of a group, from intents to answers. This is the only place in the engine where anything is written to
+ * the log.
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { ByteWriter } from "../base/byteCursor.ts"
+import { invariant } from "../base/invariant.ts"
+import { framePayloadBytesMax } from "../base/limits.ts"
+import * as Position from "../base/position.ts"
+import type { Reason } from "../base/reason.ts"
+import { encodeEvent, type Event, frameKinds, spanOf } from "../event/Event.ts"
+import type { FrameInput, WalError, WalReason, WalService } from "../wal/Wal.ts"
+import { CommitError, type CommitReceipt } from "./CommitPipeline.ts"
+import { decide, type Decision } from "./decide.ts"
+import type { EngineService } from "./Engine.ts"
+import { GroupState } from "./groupState.ts"
+import { type Durability, type Intent, type Refusal, refuse } from "./intent.ts"
+
+/** An intent that waits, and where its answer goes. */
+export interface Waiting {
+  readonly intent: Intent
+  readonly answer: Deferred.Deferred<CommitReceipt, CommitError>
+}
+
+export interface GroupOptions {
+  /** Whether groups are synced where no intent asks for it. */
+  readonly syncDefault: boolean
+  /** Bytes that rows in memory may hold; from there on new rows are refused. */
+  readonly memoryBytesMax: number
+}
+
+/** An intent that becomes a frame of the group. */
+interface Staged extends Waiting {
+  readonly event: Event
+  readonly first: Position.Position
+  /** Its payload in the group's buffer. */
+  readonly start: number
+  readonly end: number
+}
+
+/** Makes the function that commits a group; it must be called by one fiber at a time. */
+export const makeCommitGroup = (engine: EngineService, wal: WalService, options: GroupOptions) => {
+  const { state } = engine
+  // One buffer for all groups: a group's frames are written before the next one is encoded.
+  const buffer = new ByteWriter(1024 * 1024)
+
+  return Effect.fnUntraced(function*(waiting: ReadonlyArray<Waiting>) {
+    const now = Math.max(yield* micros, state.commitTimes.timeOf(Position.max))
+    const group = new GroupState(state, now)
+    const staged: Array<Staged> = []
+    const duplicates: Array<Waiting & { readonly decision: Extract<Decision, { readonly kind: "duplicate" }> }> = []
+    let sync = options.syncDefault
+
+    // Decide every intent in the order of arrival, each on the state that those before it lead to.
+    buffer.reset()
+    for (const { answer, intent } of waiting) {
+      const decision = refusedByLimits(intent) ?? decide(group, intent)
+      if (decision.kind === "refused") fail(answer, decision)
+      else if (decision.kind === "unchanged") succeed(answer, unchanged(now))
+      else if (decision.kind === "duplicate") duplicates.push({ answer, intent, decision })
+      else {
+        buffer.align()
+        const start = buffer.length
+        encodeEvent(buffer, decision.event)
+        const end = buffer.length
+        if (end - start > framePayloadBytesMax) {
+          fail(answer, refuse("TOO_MANY_RECORDS", "", `${end - start} bytes of columns; ${framePayloadBytesMax} are allowed, send fewer records`))
+          continue
+        }
+        const first = group.stage(decision.event)
+        staged.push({ answer, intent, event: decision.event, first, start, end })
+        if (intent.kind === "catalog" || intent.durability === "FSYNCED") sync = true
+      }
+    }
+
+    if (staged.length > 0) {
+      const bytes = buffer.written()
+      const frames = staged.map(({ end, event, start }): FrameInput => ({
+        kind: frameKinds[event.kind],
+        span: spanOf(event),
+        payload: [bytes.subarray(start, end)]
+      }))
+      const appended = yield* Effect.result(wal.append(frames, { commitTime: now, sync }))
+      if (appended._tag === "Failure") {
+        const refusal = fromWalError(appended.failure)
+        for (const { answer } of [...staged, ...duplicates]) fail(answer, refusal)
+        return
+      }
+      // Durable from here on. Fold all of it before anyone can look: a reader sees whole groups.
+      const { commitTime, positions } = appended.success
+      for (let i = 0; i < staged.length; i++) {
+        invariant(positions[i] === staged[i].first, "the log gives the positions that were decided on")
+        state.fold(staged[i].event, positions[i], commitTime)
+      }
+      engine.publish()
+      const durability: Durability = sync ? "FSYNCED" : "MEMORY"
+      for (const { answer, event, first } of staged) {
+        succeed(answer, {
+          outcome: "committed",
+          firstPosition: first,
+          lastPosition: Position.advance(first, spanOf(event) - 1),
+          commitTime,
+          durability
+        })
+      }
+    }
+    // Last, since the write that a duplicate repeats may be in this very group.
+    for (const { answer, decision } of duplicates) {
+      const { commitTime, firstPosition, lastPosition } = decision.receipt
+      const durability = wal.durablePosition >= lastPosition ? "FSYNCED" : "MEMORY"
+      succeed(answer, { outcome: "duplicate", firstPosition, lastPosition, commitTime, durability })
+    }
+  })
+
+  function refusedByLimits(intent: Intent): Refusal | undefined {
+    if (intent.kind !== "rows" || state.bytes < options.memoryBytesMax) return undefined
+    return refuse(
+      "MEMORY_LIMIT",
+      "",
+      `rows in memory hold ${state.bytes} bytes and ${options.memoryBytesMax} are allowed; raise memtable.limit`
+    )
+  }
+}
+
+const micros = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1000n))
+
+const unchanged = (now: number): CommitReceipt => ({
+  outcome: "unchanged",
+  firstPosition: Position.zero,
+  lastPosition: Position.zero,
+  commitTime: now,
+  durability: "FSYNCED"
+})
+
+const succeed = (answer: Waiting["answer"], receipt: CommitReceipt): void => {
+  Deferred.doneUnsafe(answer, Effect.succeed(receipt))
+}
+
+const fail = (answer: Waiting["answer"], { field, message, reason }: Refusal): void => {
+  Deferred.doneUnsafe(answer, Effect.fail(new CommitError({ reason, message, field })))
+}
+
+const walReasons: Partial<Record<WalReason, Reason>> = {
+  StorageFull: "STORAGE_FULL",
+  TooLarge: "TOO_MANY_RECORDS",
+  Damaged: "DAMAGED"
+}
+
+const fromWalError = (error: WalError): Refusal =>
+  refuse(walReasons[error.reason] ?? "LOG_UNAVAILABLE", "", error.message)
