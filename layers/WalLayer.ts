@@ -15,11 +15,8 @@ export const layerFile = (
 ): Layer.Layer<Wal, WalError | StorageError> =>
   Layer.provide(layer(options), StorageLayer.layerFile({ root: options.root }))
 
-/** Files in memory are small: nothing is gained by preparing them. */
-const memorySegmentBytes = 4 * 1024 * 1024
-
-/** In memory of its own: gone when the layer is closed. */
+/** In memory of its own: gone when the layer is closed. Files are small, and nothing is gained by allocating ahead. */
 export const layerMemory: Layer.Layer<Wal, WalError> = Layer.provide(
-  layer({ segmentBytes: memorySegmentBytes }),
+  layer({ segmentBytes: 4 * 1024 * 1024, aheadBytes: 0 }),
   StorageLayer.layerMemory
 )

@@ -33,42 +33,53 @@ const lastNonZero = (block: Uint8Array<ArrayBuffer>): number => {
   return end
 }
 
-/** Whether a valid frame begins at `offset` that was written after `position` was known to be synced. */
-const isWitness = Effect.fnUntraced(function*(
+/** What kind of frame a search looks for. */
+interface Wanted {
+  /** Its position is after this. */
+  readonly after: number
+  /** It was written when this position was known to be synced. */
+  readonly durable: number
+  readonly seed: number
+}
+
+/** The position of the frame that begins at `offset`, if it is valid and wanted. */
+const positionOf = Effect.fnUntraced(function*(
   file: BlockFile,
   offset: number,
   size: number,
-  position: number,
-  seed: number
-): Effect.fn.Return<boolean, StorageError> {
-  if (offset + frameHeaderBytes > size) return false
+  wanted: Wanted
+): Effect.fn.Return<number | undefined, StorageError> {
+  if (offset + frameHeaderBytes > size) return undefined
   const header = yield* file.read(offset, frameHeaderBytes)
   const view = new DataView(header.buffer, header.byteOffset)
   const length = view.getUint32(8, true)
-  const found = getUint64(view, 16)
+  const position = getUint64(view, 16)
   const durable = getUint64(view, 24)
   // Looked at before the payload: most candidates end here.
-  if (durable < position || found <= durable || length > framePayloadBytesMax) return false
+  if (position <= wanted.after || durable < wanted.durable || durable >= position) return undefined
+  if (length > framePayloadBytesMax) return undefined
   const bytes = frameBytes(length)
-  if (offset + bytes > size) return false
+  if (offset + bytes > size) return undefined
   const frame = yield* file.read(offset, bytes)
-  const parsed = parseFrames(frame, offset, offset + bytes, found, seed, [])
-  return parsed.stop === "Limit"
+  return parseFrames(frame, offset, offset + bytes, position, wanted.seed, []).stop === "Limit" ? position : undefined
 })
 
-/**
- * Judges the bytes from `start` to the end of the last file, where no valid frame begins.
- *
- * @param start Where the frame of position `start.position` was expected.
- */
-export const judgeTail = Effect.fnUntraced(function*(
+/** What a search came upon. */
+interface Search {
+  /** The first wanted frame. */
+  readonly found: ScanStart | undefined
+  /** The end of the last byte before it, or in the file, that is not zero; 0 where all are. */
+  readonly end: number
+}
+
+const search = Effect.fnUntraced(function*(
   file: BlockFile,
-  start: ScanStart,
+  start: number,
   size: number,
-  seed: number
-): Effect.fn.Return<Tail, StorageError> {
+  wanted: Wanted
+): Effect.fn.Return<Search, StorageError> {
   let end = 0
-  for (let offset = start.offset; offset < size; offset += blockBytesDefault) {
+  for (let offset = start; offset < size; offset += blockBytesDefault) {
     const block = yield* file.read(offset, Math.min(blockBytesDefault, size - offset))
     const used = lastNonZero(block)
     if (used === 0) continue
@@ -77,10 +88,42 @@ export const judgeTail = Effect.fnUntraced(function*(
     const bytes = Buffer.from(block.buffer, block.byteOffset, used)
     for (let at = bytes.indexOf(frameMagicBytes); at !== -1; at = bytes.indexOf(frameMagicBytes, at + 1)) {
       if (at % alignmentBytes !== 0) continue
-      if (yield* isWitness(file, offset + at, size, start.position, seed)) {
-        return { kind: "Damaged", witness: offset + at }
-      }
+      const position = yield* positionOf(file, offset + at, size, wanted)
+      if (position !== undefined) return { found: { offset: offset + at, position }, end }
     }
   }
-  return end === 0 ? { kind: "Clean" } : { kind: "Torn", end }
+  return { found: undefined, end }
 })
+
+/**
+ * Judges the bytes from `start` to the end of the last file, where no valid frame begins.
+ *
+ * @param start Where the frame of position `start.position` was expected.
+ */
+export const judgeTail = (
+  file: BlockFile,
+  start: ScanStart,
+  size: number,
+  seed: number
+): Effect.Effect<Tail, StorageError> =>
+  Effect.map(
+    search(file, start.offset, size, { after: start.position, durable: start.position, seed }),
+    ({ end, found }) =>
+      found !== undefined
+        ? { kind: "Damaged", witness: found.offset }
+        : end === 0
+        ? { kind: "Clean" }
+        : { kind: "Torn", end }
+  )
+
+/** The first valid frame of a later position behind `start`: where reading may go on after damage. */
+export const findNextFrame = (
+  file: BlockFile,
+  start: ScanStart,
+  size: number,
+  seed: number
+): Effect.Effect<ScanStart | undefined, StorageError> =>
+  Effect.map(
+    search(file, start.offset + alignmentBytes, size, { after: start.position, durable: 0, seed }),
+    ({ found }) => found
+  )

@@ -1,5 +1,6 @@
 /** The files of a log: their names, their headers, and whether they belong together. */
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { BlockFile, BlockStorageService, StorageError } from "../storage/BlockStorage.ts"
 import { decodeFileHeader, type FileHeader, fileHeaderBytes, formatVersion } from "./format.ts"
 import { WalError } from "./Wal.ts"
@@ -8,8 +9,8 @@ import { WalError } from "./Wal.ts"
 export const logFileName = (folder: string, ordinal: number): string =>
   `${folder}/wal-${String(ordinal).padStart(6, "0")}.log`
 
-/** Name of the file that is prepared to be the next log file. */
-export const preparedFileName = (folder: string): string => `${folder}/wal-prepared.tmp`
+/** Name of a log file that is being made. */
+export const newFileName = (folder: string): string => `${folder}/wal-new.tmp`
 
 const namePattern = /\/wal-(\d{6,})\.log$/
 
@@ -61,15 +62,43 @@ export const readFileHeader = Effect.fnUntraced(
   }
 )
 
-const findFile = Effect.fnUntraced(function*(storage: BlockStorageService, name: string) {
+/** A file whose name is that of a log file. */
+export interface NamedFile {
+  readonly name: string
+  readonly ordinal: number
+}
+
+/** The files in `folder` that have names of log files, oldest first. */
+export const listLogFiles = (
+  storage: BlockStorageService,
+  folder: string
+): Effect.Effect<ReadonlyArray<NamedFile>, WalError> =>
+  storage.list(`${folder}/`).pipe(
+    Effect.mapError(fromStorageError),
+    Effect.map((names) =>
+      names
+        .map((name) => ({ name, ordinal: Number(namePattern.exec(name)?.[1] ?? 0) }))
+        .filter(({ name, ordinal }) => name === logFileName(folder, ordinal))
+        .sort((left, right) => left.ordinal - right.ordinal)
+    )
+  )
+
+/** Reads a log file's header and size; fails with `Damaged` where the header is. */
+export const findFile = Effect.fnUntraced(function*(
+  storage: BlockStorageService,
+  { name, ordinal }: NamedFile
+): Effect.fn.Return<FoundFile, WalError, Scope.Scope> {
   const file = yield* Effect.mapError(storage.open(name, { readOnly: true }), fromStorageError)
   const header = yield* readFileHeader(file)
+  if (header.ordinal !== ordinal) {
+    return yield* damaged(file.path, 12, `the file says that it is number ${header.ordinal}`)
+  }
   const size = yield* Effect.mapError(file.size, fromStorageError)
-  return { name, path: file.path, header, size } satisfies FoundFile
+  return { name, path: file.path, header, size }
 }, Effect.scoped)
 
 /** What is wrong with two log files that should follow one another; undefined if nothing. */
-const mismatch = (before: FoundFile, after: FoundFile, folder: string): string | undefined => {
+export const findMismatch = (before: FoundFile, after: FoundFile, folder: string): string | undefined => {
   if (after.header.ordinal !== before.header.ordinal + 1) {
     return `${logFileName(folder, before.header.ordinal + 1)} before it is missing`
   }
@@ -85,18 +114,10 @@ export const findLogFiles = Effect.fnUntraced(function*(
   storage: BlockStorageService,
   folder: string
 ): Effect.fn.Return<ReadonlyArray<FoundFile>, WalError> {
-  const names = yield* Effect.mapError(storage.list(`${folder}/`), fromStorageError)
-  const numbered = names
-    .map((name) => ({ name, ordinal: Number(namePattern.exec(name)?.[1] ?? 0) }))
-    .filter(({ name, ordinal }) => name === logFileName(folder, ordinal))
-    .sort((left, right) => left.ordinal - right.ordinal)
   const found: Array<FoundFile> = []
-  for (const { name, ordinal } of numbered) {
-    const file = yield* findFile(storage, name)
-    if (file.header.ordinal !== ordinal) {
-      return yield* damaged(file.path, 12, `the file says that it is number ${file.header.ordinal}`)
-    }
-    const problem = found.length === 0 ? undefined : mismatch(found[found.length - 1], file, folder)
+  for (const named of yield* listLogFiles(storage, folder)) {
+    const file = yield* findFile(storage, named)
+    const problem = found.length === 0 ? undefined : findMismatch(found[found.length - 1], file, folder)
     if (problem !== undefined) return yield* damaged(file.path, 0, problem)
     found.push(file)
   }

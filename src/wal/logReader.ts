@@ -1,13 +1,12 @@
 /** Reads a log while it is appended to. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Position } from "../base/position.ts"
 import type { BlockFile, BlockStorageService } from "../storage/BlockStorage.ts"
 import { damaged, fromStorageError } from "./logFiles.ts"
 import type { LogFile, LogState } from "./logState.ts"
-import { closeFile } from "./openLog.ts"
+import { closeFile, type OpenFile, openFile } from "./newFile.ts"
 import { scanBlock } from "./scanFile.ts"
 import { type Frame, WalError } from "./Wal.ts"
 
@@ -33,11 +32,6 @@ const locate = (state: LogState, position: number): LogFile | undefined =>
 const fileOf = (state: LogState, ordinal: number): LogFile | undefined =>
   state.files[ordinal - state.files[0].ordinal]
 
-interface OpenFile {
-  readonly file: BlockFile
-  readonly scope: Scope.Closeable
-}
-
 /**
  * Gives the next frames that are there at each call, at least one; `undefined` where there are none yet. The first
  * frame is the one that holds `from`.
@@ -53,13 +47,11 @@ const makeCursor = Effect.fnUntraced(function*(source: LogSource, from: number) 
 
   const open = Effect.fnUntraced(function*(file: LogFile): Effect.fn.Return<BlockFile, WalError> {
     if (opened !== undefined) return opened.file
-    const fileScope = Scope.forkUnsafe(scope)
-    const block = yield* storage.open(file.name, { readOnly: true }).pipe(
-      Scope.provide(fileScope),
-      Effect.mapError((error) => error.reason === "NotFound" ? truncated(state, at.position) : fromStorageError(error))
+    opened = yield* Effect.mapError(
+      openFile(storage, scope, file.name, { readOnly: true }),
+      (error) => error.reason === "NotFound" ? truncated(state, at.position) : fromStorageError(error)
     )
-    opened = { file: block, scope: fileScope }
-    return block
+    return opened.file
   })
 
   /** Goes on to the next file; false where there is none. */
@@ -73,7 +65,7 @@ const makeCursor = Effect.fnUntraced(function*(source: LogSource, from: number) 
         `the file begins at position ${next.firstPosition}, the one before it ends before position ${at.position}`
       )
     }
-    if (opened !== undefined) yield* closeFile(opened.scope)
+    if (opened !== undefined) yield* closeFile(opened)
     opened = undefined
     log = next
     at = next.seek(next.firstPosition)

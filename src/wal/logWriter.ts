@@ -1,16 +1,17 @@
 /** The only code that writes to an open log. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
 import { framePayloadBytesMax } from "../base/limits.ts"
 import type { Position } from "../base/position.ts"
 import type { StorageError } from "../storage/BlockStorage.ts"
 import { fileHeaderBytes, formatVersion, frameHeaderBytes } from "./format.ts"
 import { GroupEncoder, isTooLarge, measureGroup } from "./groupEncoder.ts"
-import { fromStorageError, logFileName, preparedFileName } from "./logFiles.ts"
+import { fromStorageError, logFileName, newFileName } from "./logFiles.ts"
 import { LogFile } from "./logState.ts"
-import { closeFile, type LogPlace, type OpenedLog, publishFile, writeHeader } from "./openLog.ts"
-import { makePreparation } from "./preparation.ts"
+import { closeFile, createFile, type LogPlace, publishFile } from "./newFile.ts"
+import type { OpenedLog } from "./openLog.ts"
 import { type Appended, type AppendOptions, type FrameInput, WalError } from "./Wal.ts"
 
 /** Figures since the log was opened. */
@@ -25,6 +26,12 @@ export interface LogCounters {
   readonly syncMicrosBuckets: Array<number>
 }
 
+/** What is allocated at once: little, so that a group seldom has to wait, and never long. */
+const zeros = new Uint8Array(1024 * 1024)
+
+/** A group up to this size gains more by allocated bytes than it costs to allocate them. */
+const smallGroupBytes = 64 * 1024
+
 /** Appends to a log; one operation at a time. */
 export interface LogWriter {
   readonly append: (frames: ReadonlyArray<FrameInput>, options: AppendOptions) => Effect.Effect<Appended, WalError>
@@ -33,8 +40,8 @@ export interface LogWriter {
   readonly truncate: (before: Position) => Effect.Effect<number, WalError>
   /** Syncs, marks the end as durable, and refuses everything from then on. Never fails. */
   readonly close: Effect.Effect<void>
-  /** Begins to prepare the next file in the background. */
-  readonly prepare: Effect.Effect<void>
+  /** Runs for ever: allocates the file ahead of its end while nothing is appended. */
+  readonly allocateAhead: Effect.Effect<never>
   readonly counters: LogCounters
 }
 
@@ -44,16 +51,25 @@ const tooLarge = (bytes: number): WalError =>
     message: `a frame of ${bytes} bytes is over the limit of ${framePayloadBytesMax}; write smaller batches`
   })
 
-/** Writes the log that was opened; the files that follow are of `segmentBytes`. */
+/** How large files are. */
+export interface FileSizes {
+  /** A group that would make a file larger goes into the next one. */
+  readonly segmentBytes: number
+  /** Most bytes to allocate ahead of the end. */
+  readonly aheadBytes: number
+}
+
+/** Writes the log that was opened. */
 export const makeLogWriter = (
   opened: OpenedLog,
   place: LogPlace,
-  segmentBytes: number,
-  clock: Clock.Clock
+  clock: Clock.Clock,
+  sizes: FileSizes
 ): LogWriter => {
   const { state } = opened
   let current = opened.current
   const encoder = new GroupEncoder()
+  let isFull = false
   const turn = Semaphore.makeUnsafe(1)
   const counters: LogCounters = {
     groups: 0,
@@ -76,14 +92,6 @@ export const makeLogWriter = (
       state.poisoned ??= poisoned
       return Effect.andThen(Effect.logError(poisoned.message), Effect.fail(poisoned))
     })
-
-  const preparation = makePreparation({
-    storage: place.storage,
-    scope: place.scope,
-    name: preparedFileName(place.folder),
-    bytes: segmentBytes,
-    onFailure: (error) => Effect.ignore(poison("preparing the next log file", error))
-  })
 
   /** One operation at a time; none is left half done by an interruption. */
   const exclusive = <A>(operation: Effect.Effect<A, WalError>): Effect.Effect<A, WalError> =>
@@ -110,25 +118,31 @@ export const makeLogWriter = (
    * that all before it were once whole.
    */
   const rotate = Effect.gen(function*() {
-    const prepared = yield* Effect.catch(preparation.take, (error) =>
-      error.reason === "StorageFull"
-        ? Effect.fail(fromStorageError(error))
-        : poison("preparing the next log file", error))
     const ordinal = state.files[state.files.length - 1].ordinal + 1
     const firstPosition = state.writtenPosition + 1
-    const header = { version: formatVersion, ordinal, firstPosition, logId: state.logId, commitTime: state.lastCommitTime }
-    const finishOld = Effect.andThen(current.file.truncate(current.end), current.file.sync)
-    yield* Effect.all([finishOld, writeHeader(prepared, header)], { concurrency: 2, discard: true }).pipe(
-      Effect.andThen(publishFile(place, ordinal)),
-      Effect.catch((error) => poison("beginning the next log file", error))
+    const next = yield* Effect.catch(
+      createFile(place, {
+        version: formatVersion,
+        ordinal,
+        firstPosition,
+        logId: state.logId,
+        commitTime: state.lastCommitTime
+      }),
+      // Where there is no room the old file is as it was, and the next group tries again.
+      (error) => error.reason === "StorageFull" ? Effect.fail(fromStorageError(error)) : poison("making a log file", error)
     )
+    yield* current.file.truncate(current.end).pipe(
+      Effect.andThen(current.file.sync),
+      Effect.andThen(publishFile(place, ordinal)),
+      Effect.catch((error) => poison("going on in a new log file", error))
+    )
+    yield* closeFile(current)
     state.durablePosition = state.writtenPosition
-    yield* closeFile(current.scope)
-    current = { ...prepared, end: fileHeaderBytes }
+    current = { ...next, end: fileHeaderBytes, allocated: fileHeaderBytes }
     const name = logFileName(place.folder, ordinal)
-    const path = state.files[0].path.replace(state.files[0].name, name)
+    const path = next.file.path.replace(newFileName(place.folder), name)
     state.files.push(new LogFile(ordinal, name, path, firstPosition, fileHeaderBytes, fileHeaderBytes))
-    yield* preparation.start
+    isFull = false
   })
 
   /** Takes back a group that the disk had no room for, so that it cannot come up again after a crash. */
@@ -139,10 +153,34 @@ export const makeLogWriter = (
         (failure) => poison("taking back a write that did not fit on the disk", failure)
       ),
       Effect.suspend(() => {
-        current.capacity = current.end
+        current.allocated = current.end
         return Effect.fail(fromStorageError(error))
       })
     )
+
+  /** How far the file should be allocated: a small log takes little more space than it needs. */
+  const allocationGoal = (): number => {
+    const ahead = Math.min(sizes.aheadBytes, Math.max(zeros.length, current.end))
+    return isFull || state.closed || state.poisoned !== undefined ? 0 : Math.min(current.end + ahead, sizes.segmentBytes)
+  }
+
+  /** Writes a group at the end; a small one that finds no allocated bytes allocates for those that follow it. */
+  const write = (chunks: ReadonlyArray<Uint8Array>, bytes: number): Effect.Effect<void, WalError> => {
+    const end = current.end + bytes
+    const wanted = end > current.allocated && bytes <= smallGroupBytes ? allocationGoal() - end : 0
+    const ahead = Math.max(0, Math.min(wanted, zeros.length))
+    return current.file.write(current.end, ahead > 0 ? [...chunks, zeros.subarray(0, ahead)] : chunks).pipe(
+      Effect.catch((error) => {
+        if (error.reason !== "StorageFull") return poison("writing the log", error)
+        if (ahead === 0) return undo(error)
+        isFull = true
+        return write(chunks, bytes)
+      }),
+      Effect.andThen(Effect.sync(() => {
+        current.allocated = Math.max(current.allocated, end + ahead)
+      }))
+    )
+  }
 
   const append = Effect.fnUntraced(function*(
     frames: ReadonlyArray<FrameInput>,
@@ -150,8 +188,8 @@ export const makeLogWriter = (
   ): Effect.fn.Return<Appended, WalError> {
     const size = measureGroup(frames)
     if (isTooLarge(size.lengthMax)) return yield* tooLarge(size.lengthMax)
-    // A group lies in one file. One that is larger than any file makes its file grow.
-    if (current.end + size.bytes > current.capacity && current.end > fileHeaderBytes) yield* rotate
+    // A group lies in one file. One that is larger than any file has a file to itself.
+    if (current.end + size.bytes > sizes.segmentBytes && current.end > fileHeaderBytes) yield* rotate
     const commitTime = Math.max(options.commitTime, state.lastCommitTime)
     const group = encoder.encode(frames, size, {
       position: state.writtenPosition + 1,
@@ -159,8 +197,7 @@ export const makeLogWriter = (
       commitTime,
       seed: state.seed
     })
-    yield* Effect.catch(current.file.write(current.end, group.chunks), (error) =>
-      error.reason === "StorageFull" ? undo(error) : poison("writing the log", error))
+    yield* write(group.chunks, size.bytes)
     if (options.sync) yield* Effect.catch(syncCurrent, (error) => poison("syncing the log", error))
     // From here on the group counts.
     const log = state.files[state.files.length - 1]
@@ -174,9 +211,35 @@ export const makeLogWriter = (
     counters.frames += frames.length
     counters.bytes += size.bytes
     state.changed.notify()
-    // Twice as fast as the present file fills, so that the next one is ready at half of it.
-    preparation.allow(2 * segmentBytes * (current.end / current.capacity))
     return { positions: group.positions, last: state.writtenPosition as Position, commitTime }
+  })
+
+  const allocate = Effect.gen(function*() {
+    const start = current.allocated
+    const end = Math.min(start + zeros.length, sizes.segmentBytes)
+    yield* current.file.write(start, [zeros.subarray(0, end - start)])
+    yield* current.file.sync
+    current.allocated = end
+  }).pipe(
+    Effect.catch((error) => {
+      if (error.reason !== "StorageFull") return Effect.ignore(poison("allocating the log file", error))
+      isFull = true
+      return Effect.logWarning(`the disk is nearly full, writes will soon be refused: ${error.message}`)
+    })
+  )
+
+  /**
+   * A sync of bytes that are allocated is up to five times faster than one that must allocate them. But allocating
+   * costs as much as writing, so for large groups it is done only in moments in which none is written: a log that is
+   * written without a pause would be slowed down by half.
+   */
+  const allocateAhead: Effect.Effect<never> = Effect.gen(function*() {
+    for (;;) {
+      const changed = state.changed.next
+      const isIdle = current.allocated < allocationGoal() &&
+        Option.isSome(yield* turn.withPermitsIfAvailable(1)(Effect.uninterruptible(allocate)))
+      yield* isIdle ? Effect.yieldNow : changed
+    }
   })
 
   const sync = Effect.gen(function*() {
@@ -229,7 +292,7 @@ export const makeLogWriter = (
     sync: exclusive(sync),
     truncate: (before) => exclusive(truncate(before)),
     close,
-    prepare: preparation.start,
+    allocateAhead,
     counters
   }
 }

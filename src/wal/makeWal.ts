@@ -21,8 +21,8 @@ export const segmentBytesDefault = 64 * 1024 * 1024
 /** Smallest size of a log file. */
 export const segmentBytesMin = 4096
 
-/** The very first file is at most this large, so that a new, empty log is ready at once and takes little space. */
-const firstFileBytesMax = 8 * 1024 * 1024
+/** How far ahead of its end the log's file is allocated, where nothing else is said. */
+export const aheadBytesDefault = 8 * 1024 * 1024
 
 /** The folder of the log in its storage, where nothing else is said. */
 export const logFolderDefault = "wal"
@@ -31,6 +31,8 @@ export const logFolderDefault = "wal"
 export interface WalOptions {
   /** Size of a log file: a multiple of 8, at least 4096. Default 64 MiB. */
   readonly segmentBytes?: number
+  /** Most bytes that the file is allocated ahead of its end; 0 = none. Default 8 MiB. */
+  readonly aheadBytes?: number
   /** Folder in the storage. Default `wal`. */
   readonly folder?: string
   /** Bytes that a reader reads at once. Default 8 MiB. */
@@ -70,17 +72,14 @@ export const makeWal = Effect.fnUntraced(function*(
   yield* Effect.mapError(storage.lock, fromStorageError)
   // Closed after the log, which syncs its file in its own finalizer, and before the lock is given up.
   const files = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-  const place = {
-    storage,
-    folder: options.folder ?? logFolderDefault,
-    scope: files,
-    firstFileBytes: Math.min(segmentBytes, firstFileBytesMax),
-    blockBytes
-  }
-  const opened = yield* openLog(place)
-  const writer = makeLogWriter(opened, place, segmentBytes, clock)
+  const place = { storage, folder: options.folder ?? logFolderDefault, scope: files }
+  const opened = yield* openLog(place, blockBytes)
+  const writer = makeLogWriter(opened, place, clock, {
+    segmentBytes,
+    aheadBytes: options.aheadBytes ?? aheadBytesDefault
+  })
   yield* Effect.addFinalizer(() => writer.close)
-  yield* writer.prepare
+  yield* Effect.forkIn(writer.allocateAhead, files)
   const { state } = opened
   const source = { storage, state, blockBytes }
   return {
