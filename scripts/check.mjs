@@ -52,7 +52,11 @@ const checks = [
     what: "generated code is current (repair: npm run proto)",
     command: ["scripts/generate_proto.sh", "--check"]
   },
-  { name: "tidy", what: "the repository's own rules", command: ["vitest", "run", "--reporter=dot", "test/tidy.test.ts"] }
+  {
+    name: "tidy",
+    what: "the repository's own rules",
+    command: ["vitest", "run", "--reporter=dot", "test/tidy.test.ts"]
+  }
 ]
 
 const env = {

@@ -2,5 +2,4 @@
 # Serves everything in one process on this machine, as `npm start` does; arguments go to `varve serve`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-node scripts/install.mjs
-exec node_modules/.bin/varve serve "$@"
+exec node scripts/start.mjs "$@"

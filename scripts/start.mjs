@@ -1,0 +1,9 @@
+// `npm start`: installs what is missing, then becomes `varve serve` with the arguments given.
+//
+// The script in package.json says `exec`, so that no shell stands between npm and this process: a shell would keep the signals that npm
+// passes on, and turn a clean exit after Ctrl-C into a failure.
+import { fileURLToPath } from "node:url"
+import "./install.mjs"
+
+process.argv.splice(1, 1, fileURLToPath(new URL("../bin/varve.js", import.meta.url)), "serve")
+await import("../bin/varve.js")
