@@ -1,0 +1,24 @@
+/** Server reflection, v1 and v1alpha: tools like `buf curl` and `grpcurl` learn the services from the server itself. */
+import type { DescFile, DescService } from "@bufbuild/protobuf"
+import { toBinary } from "@bufbuild/protobuf"
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt"
+import type * as grpc from "@grpc/grpc-js"
+import { ReflectionService } from "@grpc/reflection"
+
+/** A file and everything that it imports, each once. */
+const withImports = (file: DescFile, seen: Set<DescFile>): void => {
+  if (seen.has(file)) return
+  seen.add(file)
+  for (const dependency of file.dependencies) withImports(dependency, seen)
+}
+
+/** Lets a server describe some services, with everything that their messages need. */
+export const addReflection = (server: grpc.Server, services: ReadonlyArray<DescService>): void => {
+  const files = new Set<DescFile>()
+  for (const service of services) withImports(service.file, files)
+  const fileDescriptorProtos = [...files].map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)))
+  // The reflection service reads nothing of a package definition but the descriptors; these hold all files.
+  const definition = { format: "Protocol Buffer 3 DescriptorProto", type: {}, fileDescriptorProtos } as const
+  new ReflectionService({ varve: definition } as never, { services: services.map((service) => service.typeName) })
+    .addToServer(server)
+}
