@@ -26,9 +26,12 @@ export type Unary<Request, Answer> = (request: Request, caller: Caller) => Effec
 /** One request, a stream of answers. */
 export type ServerStreaming<Request, Answer> = (request: Request, caller: Caller) => Stream.Stream<Answer, Refusal>
 
-/** Streams both ways. The end of the requests means nothing but that no more come: a cancelled call looks the same. */
-export type Bidirectional<Request, Answer> = (
-  requests: Stream.Stream<Request, Refusal>,
+/**
+ * Streams both ways. The end of the requests means nothing but that no more come: a cancelled call looks the same.
+ * They fail where a request cannot be decoded, so never where they are bytes.
+ */
+export type Bidirectional<Request, Answer, E = never> = (
+  requests: Stream.Stream<Request, E>,
   caller: Caller
 ) => Stream.Stream<Answer, Refusal>
 
@@ -117,7 +120,7 @@ const encoded = (method: DescMethod, written: unknown): Encoded => {
       }
     }
     case "bidi_streaming": {
-      const handle = handler as Bidirectional<Uint8Array | Message, object>
+      const handle = handler as Bidirectional<Uint8Array | Message, object, Refusal>
       return {
         kind: "bidi_streaming",
         handle: (requests, caller) => encodeAll(handle(raw ? requests : Stream.mapEffect(requests, decode), caller))

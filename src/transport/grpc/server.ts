@@ -58,14 +58,24 @@ const addHealth = Effect.fnUntraced(function*(server: grpc.Server, { readiness, 
   health.addToServer(server)
 })
 
-/** Makes a server, until the scope closes; then its connections are cut. */
+/** How long the last answers may take to leave, in milliseconds. */
+const closeMillis = 500
+
+/** Says goodbye on every connection, so that answers under way arrive, and then cuts what is left. */
+const close = (server: grpc.Server): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => server.tryShutdown(() => resume(Effect.void))).pipe(
+    Effect.timeoutOption(closeMillis),
+    Effect.andThen(Effect.sync(() => server.forceShutdown()))
+  )
+
+/** Makes a server, until the scope closes; then its connections are closed. */
 export const makeGrpcServer = Effect.fnUntraced(
   function*(given: GrpcServerOptions): Effect.fn.Return<GrpcServer, never, Scope.Scope> {
     const bounds = new Map<string, Bound>()
     yield* widenWindows
     const server = yield* Effect.acquireRelease(
       Effect.sync(() => new grpc.Server(options)),
-      (server) => Effect.sync(() => server.forceShutdown())
+      close
     )
     for (const service of given.services) {
       const bridge = { ...given, bound: () => bounds.get(service.typeName) }
