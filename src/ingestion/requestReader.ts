@@ -1,11 +1,13 @@
 /** The outside of the ingestion requests on the wire: their options, and where their records lie. */
 import { isUtf8 } from "node:buffer"
+import * as Effect from "effect/Effect"
 import { decodeUtf8 } from "../base/bytes.ts"
 import * as wire from "../base/protobufWire.ts"
 import type { Durability } from "../mvcc/intent.ts"
+import { IngestionError } from "./Ingestion.ts"
 
 /** Thrown for bytes that are no request; `field` and `message` say where and why. */
-export class MalformedRequest extends Error {
+class MalformedRequest extends Error {
   readonly field: string
   constructor(field: string, message: string) {
     super(message)
@@ -141,3 +143,14 @@ const readInit = (bytes: Uint8Array, start: number, end: number): StreamMessage 
   })
   return init
 }
+
+/** Reads a request, or fails with what is wrong with its bytes. */
+export const read = <A>(parse: () => A): Effect.Effect<A, IngestionError> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(parse())
+    } catch (error) {
+      if (!(error instanceof MalformedRequest)) throw error
+      return Effect.fail(new IngestionError({ reason: "MALFORMED_MESSAGE", field: error.field, message: error.message }))
+    }
+  })

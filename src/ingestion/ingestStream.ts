@@ -1,0 +1,151 @@
+/**
+ * An ingest stream: messages are decoded and committed as they come, several at a time, and answered in their order.
+ *
+ * The end of the messages means nothing: a cancelled call arrives as a clean end too. Only a commit message commits.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Caller } from "../base/caller.ts"
+import { messageBytesMax } from "../base/limits.ts"
+import * as Position from "../base/position.ts"
+import type { Durability } from "../mvcc/intent.ts"
+import { type BatchReceipt, IngestionError, type IngestionService, type StreamAnswer } from "./Ingestion.ts"
+import type { Meters } from "./meters.ts"
+import { type IngestRequest, read, readStreamMessage } from "./requestReader.ts"
+
+/** Messages of one stream that are decoded or being committed at a time. */
+const messagesInFlightMax = 16
+
+/** What a client may have in flight beyond what was acknowledged. Flow control of HTTP/2 holds it to that. */
+const creditBytes = messageBytesMax
+
+/** Writes the records of a request that was read; what every way in comes down to. */
+export type WriteRecords = (
+  bytes: Uint8Array,
+  request: IngestRequest,
+  caller: Caller
+) => Effect.Effect<BatchReceipt, IngestionError>
+
+/** What a stream has come to. */
+interface Progress {
+  tenant: string
+  table: string
+  durability: Durability | undefined
+  sequence: number
+  messages: number
+  committed: boolean
+  position: Position.Position
+  accepted: number
+  rejected: number
+  bytes: number
+}
+
+/** Makes `IngestionService.ingestStream`. */
+export const makeIngestStream = (write: WriteRecords, meters: Meters): IngestionService["ingestStream"] =>
+(requests, caller) =>
+  Stream.unwrap(Effect.gen(function*() {
+    yield* Effect.acquireRelease(
+      Effect.sync(() => meters.activeStreams++),
+      () => Effect.sync(() => meters.activeStreams--)
+    )
+    const startMillis = yield* Clock.currentTimeMillis
+    const progress: Progress = {
+      tenant: "",
+      table: "",
+      durability: undefined,
+      sequence: 0,
+      messages: 0,
+      committed: false,
+      position: Position.zero,
+      accepted: 0,
+      rejected: 0,
+      bytes: 0
+    }
+    return requests.pipe(
+      Stream.mapEffect((bytes) => readMessage(bytes, progress)),
+      Stream.mapEffect((step) => step(write, caller), { concurrency: messagesInFlightMax }),
+      Stream.mapEffect((finish) => finish(progress, startMillis)),
+      Stream.flattenIterable,
+      Stream.takeUntil((answer) => answer.kind === "stats")
+    )
+  }))
+
+/** Runs once the steps of all messages before it are done: brings the progress up to date and says what to answer. */
+type Finish = (progress: Progress, startMillis: number) => Effect.Effect<ReadonlyArray<StreamAnswer>>
+
+/** Runs beside the steps of other messages. */
+type Step = (write: WriteRecords, caller: Caller) => Effect.Effect<Finish, IngestionError>
+
+/** Takes a message in its order. */
+const readMessage = Effect.fnUntraced(function*(
+  bytes: Uint8Array,
+  progress: Progress
+): Effect.fn.Return<Step, IngestionError> {
+  const message = yield* read(() => readStreamMessage(bytes))
+  if (progress.committed) return yield* outOfOrder("commit: nothing may follow it; open another stream")
+  switch (message.kind) {
+    case "init": {
+      if (progress.messages > 0) return yield* outOfOrder("init: it must be the first message of the stream")
+      progress.messages++
+      progress.tenant = message.tenant
+      progress.table = message.table
+      progress.durability = message.durability
+      return () => Effect.succeed((now) => Effect.succeed([ack(now, 0, message.durability ?? "FSYNCED")]))
+    }
+    case "commit":
+      progress.messages++
+      progress.committed = true
+      return () => Effect.succeed(finishStream(progress.sequence))
+    case "records": {
+      progress.messages++
+      const sequence = ++progress.sequence
+      const { durability, table, tenant } = progress
+      return (write, caller) =>
+        Effect.map(
+          write(bytes, {
+            records: message.records,
+            tenant,
+            table,
+            durability,
+            idempotencyKey: "",
+            transactional: false,
+            expectedVersion: undefined
+          }, caller),
+          (receipt): Finish => (now) => {
+            now.accepted += receipt.accepted
+            now.rejected += receipt.rejected
+            now.bytes += bytes.length
+            if (receipt.lastPosition > now.position) now.position = receipt.lastPosition
+            return Effect.succeed([
+              ...receipt.errors.map((error): StreamAnswer => ({ kind: "error", sequence, error })),
+              ack(now, sequence, receipt.durability)
+            ])
+          }
+        )
+    }
+  }
+})
+
+const outOfOrder = (message: string): IngestionError =>
+  new IngestionError({ reason: "INVALID_VALUE", field: "message", message })
+
+const ack = (
+  progress: Progress,
+  sequence: number,
+  durability: Durability,
+  committed = false
+): StreamAnswer => ({ kind: "ack", sequence, position: progress.position, creditBytes, durability, committed })
+
+const finishStream = (sequence: number): Finish => (progress, startMillis) =>
+  Effect.map(Clock.currentTimeMillis, (nowMillis): ReadonlyArray<StreamAnswer> => [
+    ack(progress, sequence, progress.durability ?? "FSYNCED", true),
+    {
+      kind: "stats",
+      messages: progress.messages,
+      accepted: progress.accepted,
+      rejected: progress.rejected,
+      bytes: progress.bytes,
+      elapsedMillis: nowMillis - startMillis
+    }
+  ])
