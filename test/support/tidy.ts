@@ -53,7 +53,7 @@ export const HOUSE: ReadonlyArray<ReadonlyArray<string>> = [
   ["wal", "segment"],
   ["catalog"],
   ["mvcc"],
-  ["ingestion", "query", "processor"],
+  ["administration", "ingestion", "query", "processor"],
   ["security"],
   ["transport"],
   ["cli"]
