@@ -86,6 +86,7 @@ export class CrashableBytes {
       for (let at = 0; at < blockBytes; at += sectorBytes) {
         if (torn ? survives() : whole) continue
         const start = block * blockBytes + at
+        if (start >= found.bytes.length) break
         found.bytes.fill(0, start, start + sectorBytes)
         found.bytes.set(before.subarray(at, at + sectorBytes), start)
       }

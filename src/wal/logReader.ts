@@ -29,9 +29,6 @@ const truncated = (state: LogState, position: number): WalError =>
 const locate = (state: LogState, position: number): LogFile | undefined =>
   state.files.findLast((file) => file.firstPosition <= position)
 
-const fileOf = (state: LogState, ordinal: number): LogFile | undefined =>
-  state.files[ordinal - state.files[0].ordinal]
-
 /**
  * Gives the next frames that are there at each call, at least one; `undefined` where there are none yet. The first
  * frame is the one that holds `from`.
@@ -56,7 +53,10 @@ const makeCursor = Effect.fnUntraced(function*(source: LogSource, from: number) 
 
   /** Goes on to the next file; false where there is none. */
   const turn = Effect.fnUntraced(function*() {
-    const next = fileOf(state, log.ordinal + 1)
+    const index = log.ordinal + 1 - state.files[0].ordinal
+    // Removed behind the reader's back: that is not the end of the log.
+    if (index < 0) return yield* truncated(state, at.position)
+    const next = state.files[index]
     if (next === undefined) return false
     if (next.firstPosition !== at.position) {
       return yield* damaged(
