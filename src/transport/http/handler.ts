@@ -76,7 +76,6 @@ const routes = ({ health, name, readiness, refresh, version }: HttpOptions) =>
         paths
       }, known ? 405 : 404)
     })
-    yield* router.add("*", "/*", unknown)
     yield* router.add("*", "*", unknown)
   }))
 
