@@ -21,7 +21,7 @@ const text = (tag: number, at: number, value: string): number => {
   buffer[at++] = tag
   // All texts of the workload are ASCII and shorter than 128 bytes.
   buffer[at++] = value.length
-  return at + buffer.latin1Write(value, at)
+  return at + buffer.write(value, at, "latin1")
 }
 
 const entry = (at: number, name: string, value: string | number | boolean): number => {
