@@ -5,24 +5,31 @@
 import type { Column } from "../../schema/types.ts"
 import type { ReadVector } from "./readVector.ts"
 
-export interface ScanSource {
-  readonly kind: "memtable" | "segment"
+/** Rows with columns: what loops need to know. */
+export interface RowSource {
   /** Rows that may concern the snapshot: rows [0, count). */
   readonly count: number
-  /** The schema version that its rows were written in. */
-  readonly schemaVersion: number
   /**
    * Writes the rows of [from, to) that the snapshot sees, ascending, to the front of `rows` and returns how many they
    * are. A row is seen when it is the newest of its key at the snapshot and no deletion.
    */
   readonly visible: (from: number, to: number, rows: Int32Array) => number
+  /** The column, as the table's latest schema has it; the same vector at each call. */
+  readonly vector: (column: Column) => ReadVector
+}
+
+/** Rows of a table, which have keys and versions too. */
+export interface ScanSource extends RowSource {
+  readonly kind: "memtable" | "segment"
+  /** The schema version that its rows were written in. */
+  readonly schemaVersion: number
   /** Versions of a key at or below the snapshot's position, newest first, deletions included. */
   readonly versions: (key: Uint8Array) => ReadonlyArray<number>
   /** The newest version of a key at or below the snapshot's position, a deletion included, or -1. */
   readonly newest: (key: Uint8Array) => number
   readonly isDeletion: (row: number) => boolean
-  /** The column as the table's latest schema has it; the same vector at each call. */
-  readonly vector: (column: Column) => ReadVector
+  /** The event time that a row was given, in microseconds; `undefined` where it was given none. */
+  readonly timestamp: (row: number) => number | bigint | undefined
   /** The JSON text of a row's metadata. */
   readonly metadata: (row: number) => string | undefined
 }

@@ -7,7 +7,7 @@ import type { Column } from "../../schema/types.ts"
 import { commitTimeColumn, keyColumn, positionColumn, timestampColumn } from "../columns.ts"
 import { type NumberRead, type ReadVector, textOf } from "./readVector.ts"
 import type { ScanSource } from "./ScanSource.ts"
-import { readStored } from "./storedVector.ts"
+import { isFilled, readStored } from "./storedVector.ts"
 
 /** Opens a memtable at a position. `commitTime` gives the time of a position in microseconds. */
 export const memtableSource = (
@@ -16,7 +16,7 @@ export const memtableSource = (
   position: Position,
   commitTime: (position: Position) => number
 ): ScanSource => {
-  const { positions, superseded, deleted, hasDeleted, metadata } = memtable
+  const { positions, superseded, deleted, hasDeleted, metadata, timestamps } = memtable
   const count = countUpTo(positions, memtable.count, position)
   const vectors = new Map<number, ReadVector>()
   const { schemaVersion } = memtable.shape
@@ -37,10 +37,9 @@ export const memtableSource = (
       case commitTimeColumn:
         return { kind: "number", values: commitTimes(), wide: undefined, nulls: undefined }
       case timestampColumn:
-        return withCommitTimes(readStored(column, memtable.timestamps, count) as NumberRead, commitTimes)
+        return withCommitTimes(readStored(column, timestamps, count) as NumberRead, commitTimes)
     }
-    const index = stored.findIndex(({ id }) => id === column.id)
-    return readStored(column, index < 0 ? undefined : memtable.columns[index], count)
+    return columnOf(memtable, stored, column)
   }
 
   const newest = (key: Uint8Array): number =>
@@ -70,12 +69,37 @@ export const memtableSource = (
       vectors.set(column.id, vector)
       return vector
     },
+    timestamp: (row) => timestamps.hasNulls && timestamps.nulls[row] === 1 ? undefined : timestamps.get(row),
     metadata: (row) => {
       if (metadata.hasNulls && metadata.nulls[row] === 1) return undefined
       const text = textOf(metadata.heap, metadata.offsets[row], metadata.offsets[row + 1])
       return text === "" ? undefined : text
     }
   }
+}
+
+interface Derived {
+  readonly count: number
+  readonly vector: ReadVector
+}
+
+/**
+ * Vectors that had to be made, because the schema has changed since the memtable's rows were written. Such a memtable
+ * takes no more rows, so that they are made once and not for each read.
+ */
+const derived = new WeakMap<Memtable, Map<Column, Derived>>()
+
+const columnOf = (memtable: Memtable, stored: ReadonlyArray<Column>, column: Column): ReadVector => {
+  const index = stored.findIndex(({ id }) => id === column.id)
+  const vector = index < 0 ? undefined : memtable.columns[index]
+  if (vector !== undefined && !isFilled(column, vector)) return readStored(column, vector, memtable.count)
+  const made = derived.get(memtable) ?? new Map<Column, Derived>()
+  derived.set(memtable, made)
+  const known = made.get(column)
+  if (known !== undefined && known.count === memtable.count) return known.vector
+  const read = readStored(column, vector, memtable.count)
+  made.set(column, { count: memtable.count, vector: read })
+  return read
 }
 
 /** How many of the ascending positions are at or below one. */

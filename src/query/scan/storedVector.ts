@@ -18,9 +18,13 @@ export type StoredVector = Vector | DictionaryVector
  */
 export const readStored = (column: Column, stored: StoredVector | undefined, count: number): ReadVector => {
   if (stored === undefined) return constant(column, count)
-  if (stored.hasNulls && !column.nullable && column.default !== undefined) return filled(column, stored, count)
+  if (isFilled(column, stored)) return filled(column, stored, count)
   return asRead(stored, column.type === "float64")
 }
+
+/** Whether the default stands for the vector's nulls. */
+export const isFilled = (column: Column, stored: StoredVector): boolean =>
+  stored.hasNulls && !column.nullable && column.default !== undefined
 
 /** The vector as it is. `asDouble`: an int64 beyond 2^53 is wanted as its nearest double. */
 const asRead = (stored: StoredVector, asDouble = false): ReadVector => {

@@ -1,0 +1,174 @@
+/**
+ * Values of a column as small numbers, the same for a value wherever it lies: what groups are made of. Codes are given
+ * in the order of arrival, and null has one like any other value.
+ */
+import { Dictionary } from "../../event/dictionary.ts"
+import type { DictionaryRead, NumberRead, ReadVector, TextRead } from "../scan/readVector.ts"
+
+export interface ValueCodes {
+  /** How many codes there are. */
+  readonly count: number
+  /** Writes the codes of rows[0, count) of a source. */
+  readonly code: (source: number, vector: ReadVector, rows: Int32Array, count: number, codes: Int32Array) => void
+  /** The values of codes, as a vector whose row i has the value of codes[i]. */
+  readonly vector: (codes: Int32Array, count: number) => ReadVector
+}
+
+/** Codes of text, or of numbers. */
+export const makeValueCodes = (isText: boolean): ValueCodes => isText ? new TextCodes() : new NumberCodes()
+
+class TextCodes implements ValueCodes {
+  private readonly dictionary = new Dictionary()
+  /** The code of each text of the dictionary. They differ once a null, which is no text, has taken a code. */
+  private readonly codeOf: Array<number> = []
+  /** The text of each code. */
+  private readonly texts: Array<number> = []
+  private nullCode = -1
+  /** By source: this column's code of each of the source's own codes, or -1 while it has not been met. */
+  private readonly translations: Array<Int32Array> = []
+  count = 0
+
+  code(source: number, vector: ReadVector, rows: Int32Array, count: number, codes: Int32Array): void {
+    if (vector.kind === "dictionary") this.codeDictionary(source, vector, rows, count, codes)
+    else this.codeText(vector as TextRead, rows, count, codes)
+  }
+
+  vector(codes: Int32Array, count: number): ReadVector {
+    const { count: distinct, values } = this.dictionary
+    const texts = new Uint32Array(count)
+    const nulls = this.nullCode < 0 ? undefined : new Uint8Array(count)
+    for (let i = 0; i < count; i++) {
+      if (codes[i] === this.nullCode) nulls![i] = 1
+      else texts[i] = this.texts[codes[i]]
+    }
+    const { heap, offsets } = values
+    return {
+      kind: "dictionary",
+      codes: texts,
+      distinct,
+      texts: { kind: "text", heap, offsets, nulls: undefined },
+      nulls
+    }
+  }
+
+  private codeDictionary(
+    source: number,
+    { codes: own, distinct, nulls, texts }: DictionaryRead,
+    rows: Int32Array,
+    count: number,
+    codes: Int32Array
+  ): void {
+    const translation = this.translations[source] ??= new Int32Array(distinct).fill(-1)
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]
+      if (nulls !== undefined && nulls[row] === 1) {
+        codes[i] = this.codeOfNull()
+        continue
+      }
+      let code = translation[own[row]]
+      if (code < 0) {
+        code = this.codeOfText(texts.heap, texts.offsets[own[row]], texts.offsets[own[row] + 1])
+        translation[own[row]] = code
+      }
+      codes[i] = code
+    }
+  }
+
+  private codeText({ heap, nulls, offsets }: TextRead, rows: Int32Array, count: number, codes: Int32Array): void {
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]
+      codes[i] = nulls !== undefined && nulls[row] === 1
+        ? this.codeOfNull()
+        : this.codeOfText(heap, offsets[row], offsets[row + 1])
+    }
+  }
+
+  private codeOfText(heap: Uint8Array, start: number, end: number): number {
+    const text = this.dictionary.code(heap, start, end)
+    if (text === this.codeOf.length) {
+      this.codeOf.push(this.count)
+      this.texts[this.count++] = text
+    }
+    return this.codeOf[text]
+  }
+
+  private codeOfNull(): number {
+    if (this.nullCode < 0) this.nullCode = this.count++
+    return this.nullCode
+  }
+}
+
+/** Whole numbers from here on, `smallCount` of them, are coded by a table. */
+const smallFrom = -32_768
+const smallCount = 131_072
+
+class NumberCodes implements ValueCodes {
+  /** Code + 1 of a small number; 0 = not met. */
+  private readonly small = new Int32Array(smallCount)
+  private readonly others = new Map<number | bigint, number>()
+  private values = new Float64Array(1024)
+  /** The exact values of those that a double does not hold. */
+  private readonly wide = new Map<number, bigint>()
+  private nullCode = -1
+  count = 0
+
+  code(_: number, vector: ReadVector, rows: Int32Array, count: number, codes: Int32Array): void {
+    const { nulls, values, wide } = vector as NumberRead
+    const { small } = this
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]
+      if (nulls !== undefined && nulls[row] === 1) {
+        codes[i] = this.codeOfNull()
+        continue
+      }
+      const value = values[row]
+      const at = value - smallFrom
+      if (at >= 0 && at < smallCount && (at | 0) === at) {
+        let code = small[at]
+        if (code === 0) code = small[at] = this.add(value) + 1
+        codes[i] = code - 1
+      } else codes[i] = this.codeOfOther(wide === undefined || Number.isSafeInteger(value) ? value : wide[row])
+    }
+  }
+
+  vector(codes: Int32Array, count: number): ReadVector {
+    const values = new Float64Array(count)
+    const nulls = this.nullCode < 0 ? undefined : new Uint8Array(count)
+    const wide = this.wide.size === 0 ? undefined : new BigInt64Array(count)
+    for (let i = 0; i < count; i++) {
+      const code = codes[i]
+      if (code === this.nullCode) {
+        nulls![i] = 1
+        continue
+      }
+      values[i] = this.values[code]
+      if (wide !== undefined) wide[i] = this.wide.get(code) ?? BigInt(values[i])
+    }
+    return { kind: "number", values, wide, nulls }
+  }
+
+  private codeOfOther(value: number | bigint): number {
+    const known = this.others.get(value)
+    if (known !== undefined) return known
+    const code = this.add(Number(value))
+    if (typeof value === "bigint") this.wide.set(code, value)
+    this.others.set(value, code)
+    return code
+  }
+
+  private codeOfNull(): number {
+    if (this.nullCode < 0) this.nullCode = this.add(0)
+    return this.nullCode
+  }
+
+  private add(value: number): number {
+    if (this.count === this.values.length) {
+      const values = new Float64Array(this.count * 2)
+      values.set(this.values)
+      this.values = values
+    }
+    // A zero has no sign here: -0 and 0 are one value.
+    this.values[this.count] = value + 0
+    return this.count++
+  }
+}
