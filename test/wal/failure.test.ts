@@ -45,7 +45,7 @@ describe("a full disk", () => {
 
   it.effect("does not bring back a group that was refused, when the power fails after it", () =>
     Effect.gen(function*() {
-      for (let seed = 0; seed < 100; seed++) {
+      for (let seed = 0; seed < 1000; seed++) {
         const storage = yield* makeMemoryStorage
         yield* withWal(storage, (wal) =>
           Effect.gen(function*() {

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { fileHeaderBytes, frameBytes } from "../../src/wal/format.ts"
-import { append, changed, contentOf, filesOf, frameOf, logFile, openWal, payloadOf, readFrom, storageOf, withWal } from "./support.ts"
+import { append, changed, filesOf, frameOf, logFile, openWal, payloadOf, readFrom, storageOf, withWal } from "./support.ts"
 import { makeMemoryStorage } from "../../src/storage/memoryStorage.ts"
 
 const options = { aheadBytes: 0 }
@@ -100,11 +100,13 @@ describe("a torn tail", () => {
       const many = [40, 40, 40, 40, 40, 40]
       const files = yield* killedLog(many, false)
       const storage = yield* storageOf(changed(files, logFile(1), flipped(offsetsOf(many)[2] + 50)))
-      yield* withWal(storage, (wal) => append(wal, [frameOf(77, 40)]), options)
-      // As after a kill: the mark of the close would hide what is behind it.
-      const content = yield* contentOf(storage, logFile(1))
-      const unmarked = changed(yield* filesOf(storage), logFile(1), () => content.fill(0, offsetsOf(many)[3], offsetsOf(many)[3] + 48))
-      yield* withWal(yield* storageOf(unmarked), (wal) =>
+      // As after a kill: the mark of a close would hide what is behind it.
+      const killed = yield* withWal(
+        storage,
+        (wal) => Effect.andThen(append(wal, [frameOf(77, 40)]), filesOf(storage)),
+        options
+      )
+      yield* withWal(yield* storageOf(killed), (wal) =>
         Effect.map(readFrom(wal), (frames) => assert.deepStrictEqual(frames.map((frame) => frame.kind), [1, 2, 78])), options)
     }))
 
