@@ -67,7 +67,9 @@ export class CrashableBytes {
     const end = offset + chunk.length
     this.#beforeChange(offset, end)
     if (end > this.bytes.length) {
-      const larger = new Uint8Array(Math.max(end, Math.min(this.bytes.length * 2, this.bytes.length + 64 * 1024 * 1024)))
+      const larger = new Uint8Array(
+        Math.max(end, Math.min(this.bytes.length * 2, this.bytes.length + 64 * 1024 * 1024))
+      )
       larger.set(this.bytes)
       this.bytes = larger
     }

@@ -129,7 +129,8 @@ export const makeLogWriter = (
         commitTime: state.lastCommitTime
       }),
       // Where there is no room the old file is as it was, and the next group tries again.
-      (error) => error.reason === "StorageFull" ? Effect.fail(fromStorageError(error)) : poison("making a log file", error)
+      (error) =>
+        error.reason === "StorageFull" ? Effect.fail(fromStorageError(error)) : poison("making a log file", error)
     )
     yield* current.file.truncate(current.end).pipe(
       Effect.andThen(current.file.sync),
@@ -161,7 +162,9 @@ export const makeLogWriter = (
   /** How far the file should be allocated: a small log takes little more space than it needs. */
   const allocationGoal = (): number => {
     const ahead = Math.min(sizes.aheadBytes, Math.max(zeros.length, current.end))
-    return isFull || state.closed || state.poisoned !== undefined ? 0 : Math.min(current.end + ahead, sizes.segmentBytes)
+    return isFull || state.closed || state.poisoned !== undefined
+      ? 0
+      : Math.min(current.end + ahead, sizes.segmentBytes)
   }
 
   /** Writes a group at the end; a small one that finds no allocated bytes allocates for those that follow it. */

@@ -66,7 +66,10 @@ export const makeWal = Effect.fnUntraced(function*(
   const segmentBytes = options.segmentBytes ?? segmentBytesDefault
   const blockBytes = options.blockBytes ?? blockBytesDefault
   invariant(segmentBytes >= segmentBytesMin && segmentBytes % alignmentBytes === 0, "the segment size is valid")
-  invariant(blockBytes % alignmentBytes === 0 && blockBytes >= fileHeaderBytes + frameHeaderBytes, "the block size is valid")
+  invariant(
+    blockBytes % alignmentBytes === 0 && blockBytes >= fileHeaderBytes + frameHeaderBytes,
+    "the block size is valid"
+  )
   const storage = yield* BlockStorage
   const clock = yield* Clock.Clock
   yield* Effect.mapError(storage.lock, fromStorageError)

@@ -5,7 +5,7 @@ import { BlockStorage, type BlockStorageService } from "../storage/BlockStorage.
 import { fileHeaderBytes, frameSeed } from "./format.ts"
 import { findNextFrame, judgeTail } from "./judgeTail.ts"
 import { findFile, findMismatch, type FoundFile, fromStorageError, listLogFiles } from "./logFiles.ts"
-import { blockBytesDefault, type ScanStart, scanBlock } from "./scanFile.ts"
+import { blockBytesDefault, scanBlock, type ScanStart } from "./scanFile.ts"
 import type { WalError } from "./Wal.ts"
 
 /** One file of a log. */

@@ -13,7 +13,12 @@ import type { Frame, FrameInput } from "../../src/wal/Wal.ts"
 import { append, contentOf, frameOf, logFile, openWal, payloadOf, readFrom, withWal } from "./support.ts"
 
 const plain = (frames: ReadonlyArray<Frame>) =>
-  frames.map(({ kind, payload, position, span }) => ({ kind, payload: Buffer.from(payload).toString("hex"), position, span }))
+  frames.map(({ kind, payload, position, span }) => ({
+    kind,
+    payload: Buffer.from(payload).toString("hex"),
+    position,
+    span
+  }))
 
 /** Runs the suite against storages that `make` makes, each new and empty. */
 export const walConformance = (
@@ -162,7 +167,9 @@ export const walConformance = (
         yield* withWal(storage, (wal) =>
           Effect.gen(function*() {
             const frames = yield* readFrom(wal)
-            frames.forEach((frame, i) => assert.deepStrictEqual(Buffer.from(frame.payload), Buffer.from(payloadOf(i, 1000))))
+            frames.forEach((frame, i) =>
+              assert.deepStrictEqual(Buffer.from(frame.payload), Buffer.from(payloadOf(i, 1000)))
+            )
             assert.strictEqual(frames.length, 25)
             assert.strictEqual((yield* append(wal, [frameOf(0, 1)])).last, 26)
           }), options)
@@ -180,8 +187,11 @@ export const walConformance = (
               assert.strictEqual((yield* wal.status).files, extra > 0 ? 2 : 1)
               yield* append(wal, [frameOf(3, 0)])
             }), options)
-          yield* withWal(storage, (wal) =>
-            Effect.map(readFrom(wal), (frames) => assert.strictEqual(frames.length, 3)), options)
+          yield* withWal(
+            storage,
+            (wal) => Effect.map(readFrom(wal), (frames) => assert.strictEqual(frames.length, 3)),
+            options
+          )
         }
       }))
 
@@ -368,7 +378,11 @@ export const walConformance = (
           const dice = seededDice(seed)
           const pick = (count: number): number => Math.floor(dice() * count)
           const storage = yield* make
-          const options = { segmentBytes: 4096 + 8 * pick(2000), blockBytes: 512 * (1 + pick(20)), aheadBytes: pick(20_000) }
+          const options = {
+            segmentBytes: 4096 + 8 * pick(2000),
+            blockBytes: 512 * (1 + pick(20)),
+            aheadBytes: pick(20_000)
+          }
           const model: Array<{ kind: number; payload: string; position: number; span: number }> = []
           let next = 1
           for (let life = 0; life < 4; life++) {

@@ -80,7 +80,8 @@ describe("a full disk", () => {
           }), options)
         assert.isTrue(kinds.length > 20)
         yield* withWal(storage, (wal) =>
-          Effect.map(readFrom(wal), (frames) => assert.deepStrictEqual(frames.map((frame) => frame.kind), kinds)), options)
+          Effect.map(readFrom(wal), (frames) =>
+            assert.deepStrictEqual(frames.map((frame) => frame.kind), kinds)), options)
       }
     }))
 })

@@ -8,7 +8,8 @@ import { makeMemoryStorage } from "../../src/storage/memoryStorage.ts"
 import type { FrameInput } from "../../src/wal/Wal.ts"
 import { append, contentOf, filesOf, logFile, readFrom, storageOf, withWal } from "./support.ts"
 
-const fixture = (name: string): Uint8Array => new Uint8Array(fs.readFileSync(new URL(`fixtures/${name}`, import.meta.url)))
+const fixture = (name: string): Uint8Array =>
+  new Uint8Array(fs.readFileSync(new URL(`fixtures/${name}`, import.meta.url)))
 
 const frames: ReadonlyArray<FrameInput> = [
   { kind: 1, span: 1, payload: [Buffer.from("a varve is a layer of sediment")] },

@@ -60,7 +60,8 @@ describe("verifying a log", () => {
       const allocated = changed(files, logFile(3), (content) => Buffer.concat([content, new Uint8Array(5000)]))
       const clean = yield* verify(yield* storageOf(allocated))
       assert.deepStrictEqual([clean.damage.length, clean.tornTail, clean.files[2].usedBytes], [0, undefined, 64 + 1048])
-      const torn = changed(files, logFile(3), (content) => Buffer.concat([content, Buffer.from("garbage"), new Uint8Array(500)]))
+      const torn = changed(files, logFile(3), (content) =>
+        Buffer.concat([content, Buffer.from("garbage"), new Uint8Array(500)]))
       const report = yield* verify(yield* storageOf(torn))
       assert.deepStrictEqual(report.damage, [])
       assert.deepStrictEqual(report.tornTail, { file: logFile(3), offset: 64 + 1048, bytes: 7 })
@@ -114,7 +115,13 @@ describe("verifying a log", () => {
 
   it.effect("fails for a newer format", () =>
     Effect.gen(function*() {
-      const header = encodeFileHeader({ version: 2, ordinal: 1, firstPosition: 1, logId: new Uint8Array(16), commitTime: 0 })
+      const header = encodeFileHeader({
+        version: 2,
+        ordinal: 1,
+        firstPosition: 1,
+        logId: new Uint8Array(16),
+        commitTime: 0
+      })
       const error = yield* Effect.flip(verify(yield* storageOf(new Map([[logFile(1), header]]))))
       assert.strictEqual(error.reason, "NewerFormat")
     }))
