@@ -13,7 +13,10 @@ const root = dirname(dirname(script))
 
 if (Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN) {
   // A clone runs from source. The published package runs what was compiled, because Node strips no types below node_modules.
-  await import(existsSync(join(root, "src/cli/main.ts")) ? "../src/cli/main.ts" : "../src/cli/main.js")
+  const extension = existsSync(join(root, "src/cli/main.ts")) ? "ts" : "js"
+  const { main } = await import(`../src/cli/main.${extension}`)
+  // Layers are handed in, since src imports none of them, and loaded by the commands that run an engine alone.
+  main(() => import(`../layers/index.${extension}`))
 } else {
   const node = join(root, "node_modules", "node", "bin", process.platform === "win32" ? "node.exe" : "node")
   if (!existsSync(node)) {
