@@ -217,9 +217,16 @@ export const makeLogWriter = (
     return { positions: group.positions, last: state.writtenPosition as Position, commitTime }
   })
 
+  /** Whether so much is missing that it is worth a write. */
+  const isAllocationLow = (): boolean => {
+    const goal = allocationGoal()
+    return current.allocated < goal - Math.min(zeros.length, (goal - current.end) / 2)
+  }
+
   const allocate = Effect.gen(function*() {
     const start = current.allocated
-    const end = Math.min(start + zeros.length, sizes.segmentBytes)
+    const end = Math.min(start + zeros.length, allocationGoal())
+    if (end <= start) return
     yield* current.file.write(start, [zeros.subarray(0, end - start)])
     yield* current.file.sync
     current.allocated = end
@@ -239,9 +246,11 @@ export const makeLogWriter = (
   const allocateAhead: Effect.Effect<never> = Effect.gen(function*() {
     for (;;) {
       const changed = state.changed.next
-      const isIdle = current.allocated < allocationGoal() &&
-        Option.isSome(yield* turn.withPermitsIfAvailable(1)(Effect.uninterruptible(allocate)))
-      yield* isIdle ? Effect.yieldNow : changed
+      if (!isAllocationLow()) yield* changed
+      // Whoever has appended comes first: it may have the next group at hand.
+      yield* Effect.yieldNow
+      const allocated = yield* turn.withPermitsIfAvailable(1)(Effect.uninterruptible(allocate))
+      if (Option.isNone(allocated)) yield* changed
     }
   })
 

@@ -372,6 +372,28 @@ export const walConformance = (
         assert.include(error.message, "in use by")
       }))
 
+    it.effect("allocates its file ahead while nothing is appended, and no further than it may", () =>
+      Effect.gen(function*() {
+        const storage = yield* make
+        const mebibyte = 1024 * 1024
+        const size = Effect.map(contentOf(storage, logFile(1)), (content) => content.length)
+        yield* withWal(storage, (wal) =>
+          Effect.gen(function*() {
+            const append100KiB = append(wal, [frameOf(1, 100 * 1024)])
+            const ahead: Array<number> = []
+            for (let i = 0; i < 60; i++) {
+              yield* append100KiB
+              yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 2)))
+              ahead.push((yield* size) - (yield* wal.status).bytes)
+            }
+            assert.isTrue(ahead.every((bytes) => bytes >= 0 && bytes <= 4 * mebibyte))
+            assert.isTrue(ahead.filter((bytes) => bytes > 0).length > 45)
+            assert.isTrue(ahead.some((bytes) => bytes > 2.5 * mebibyte))
+            assert.isTrue(ahead[0] <= 2 * mebibyte)
+          }), { aheadBytes: 3 * mebibyte })
+        yield* withWal(storage, (wal) => Effect.map(readFrom(wal), (frames) => assert.strictEqual(frames.length, 60)))
+      }))
+
     it.effect("behaves as a list of frames does, whatever is done with it", () =>
       Effect.gen(function*() {
         for (let seed = 0; seed < 8; seed++) {
