@@ -6,6 +6,8 @@
 /** Unit in which a file remembers what it was at its last sync. */
 const blockBytes = 4096
 
+const empty = new Uint8Array(0)
+
 /** What a disk writes whole or not at all. */
 const sectorBytes = 512
 
@@ -57,7 +59,9 @@ export class CrashableBytes {
     remember(this.#sizes, this.size)
     for (let block = Math.floor(start / blockBytes); block * blockBytes < end; block++) {
       const states = this.#blocks.get(block)
-      const state = this.bytes.slice(block * blockBytes, (block + 1) * blockBytes)
+      // Nothing to remember of a block behind the end: it is zeros.
+      const isBehind = block * blockBytes >= this.size
+      const state = isBehind ? empty : this.bytes.slice(block * blockBytes, (block + 1) * blockBytes)
       if (states === undefined) this.#blocks.set(block, [state])
       else remember(states, state)
     }
