@@ -125,7 +125,7 @@ const keepCurrent = (
   let kept = 0
   for (let row = from; row < to; row++) {
     rows[kept] = row
-    if (superseded[row] > position) kept++
+    kept += Number(superseded[row] > position)
   }
   return kept
 }
@@ -141,7 +141,7 @@ const keepCurrentAndThere = (
   let kept = 0
   for (let row = from; row < to; row++) {
     rows[kept] = row
-    if (superseded[row] > position && deleted[row] === 0) kept++
+    kept += Number(superseded[row] > position) & (1 - deleted[row])
   }
   return kept
 }
