@@ -6,8 +6,8 @@
  * `VARVE_KILL_SEED` repeats a run.
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
-import * as grpc from "@grpc/grpc-js"
 import { assert, describe, it } from "@effect/vitest"
+import * as grpc from "@grpc/grpc-js"
 import { AdminService } from "../../src/transport/grpc/generated/varve/v1/admin_pb.ts"
 import {
   IngestionService,
@@ -164,7 +164,10 @@ const verify = async (program: Program, promises: Promises): Promise<void> => {
   for (const { batch } of found.values()) rows.set(batch, (rows.get(batch) ?? 0) + 1)
   for (const batch of promises.batches) {
     const count = rows.get(batch) ?? 0
-    assert(count === 0 || count === batchRows, `${count} of ${batchRows} rows of batch ${batch} are there (seed ${seed})`)
+    assert(
+      count === 0 || count === batchRows,
+      `${count} of ${batchRows} rows of batch ${batch} are there (seed ${seed})`
+    )
   }
 }
 
