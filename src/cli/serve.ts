@@ -111,6 +111,8 @@ export const readyLines = (ports: ReadonlyArray<OpenPort>, values: Values): Read
   ]
 }
 
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
 /** Runs the server until it is interrupted or one of its daemons dies. */
 const run = (server: ServerLayer, values: Values): Effect.Effect<never, CommandFailure> =>
   Effect.gen(function*() {
@@ -119,7 +121,7 @@ const run = (server: ServerLayer, values: Values): Effect.Effect<never, CommandF
       Effect.asVoid(Deferred.fail(
         death,
         new CommandFailure({
-          message: `the ${name} died, so the server stops; its log says why: ${Cause.squash(cause)}`,
+          message: `the ${name} died, so the server stops: ${messageOf(Cause.squash(cause))}`,
           exitCode: 1
         })
       ))

@@ -114,8 +114,10 @@ describe("error details", () => {
       readonly message: string
       readonly details: ReadonlyArray<{ readonly type: string; readonly value: string }>
     }
-    const explained = yield* Effect.forEach(details, ({ type, value }) =>
-      Effect.map(convert(type, value), (detail) => [type, detail]))
+    const explained = yield* Effect.forEach(
+      details,
+      ({ type, value }) => Effect.map(convert(type, value), (detail) => [type, detail])
+    )
     return { code, message, details: Object.fromEntries(explained) as Record<string, unknown> }
   })
 

@@ -205,6 +205,7 @@ describe("a port that cannot be opened", () => {
       host,
       port,
       key: "server.ingestion.port",
+      sockets: new Set(),
       connectionsMax: 1,
       firstBytesMillis: 1000,
       onHttp1: () => {},

@@ -9,7 +9,7 @@ import type { Implementation } from "../../../src/transport/grpc/method.ts"
 import { makeGrpcServer } from "../../../src/transport/grpc/server.ts"
 import { makeHttpServer } from "../../../src/transport/http/handler.ts"
 import { makeObserver } from "../../../src/transport/metrics/calls.ts"
-import { openPort } from "../../../src/transport/port.ts"
+import { makeSockets, openPort } from "../../../src/transport/port.ts"
 import * as Readiness from "../../../src/transport/readiness.ts"
 
 /** How the port behaves. */
@@ -26,6 +26,7 @@ export const servePort = Effect.fnUntraced(function*(
 ) {
   const readiness = yield* Readiness.make
   const observer = yield* makeObserver
+  const sockets = yield* makeSockets
   const grpcServer = yield* makeGrpcServer({ services, readiness, observer })
   const onHttp1 = yield* makeHttpServer({
     name: "ingestion",
@@ -38,6 +39,7 @@ export const servePort = Effect.fnUntraced(function*(
     host: "127.0.0.1",
     port: 0,
     key: "server.ingestion.port",
+    sockets,
     connectionsMax: overrides.connectionsMax ?? 100,
     firstBytesMillis: overrides.firstBytesMillis ?? 10_000,
     onHttp2: grpcServer.accept,
@@ -46,7 +48,7 @@ export const servePort = Effect.fnUntraced(function*(
   const run = yield* FiberSet.makeRuntime()
   const bind = () =>
     grpcServer.bind(implementations.map((implementation) => ({ implementation, run: (effect) => run(effect) })))
-  return { port: port.port, readiness, bind, connections: port.connections }
+  return { port: port.port, readiness, bind, connections: () => sockets.size }
 })
 
 /** A grpc-js client until the scope closes. */
