@@ -4,6 +4,7 @@
  * Nulls come last, ascending and descending. Numbers are ordered exactly, text by its bytes.
  */
 import type { Column } from "../../schema/types.ts"
+import { perArray } from "../scan/perArray.ts"
 import type { NumberRead, NumberValues, ReadVector } from "../scan/readVector.ts"
 
 /** A column to order by. */
@@ -62,7 +63,7 @@ class NumberTerm implements OrderTerm {
     if (bound.nulls !== undefined && bound.nulls[other] === 1) return count
     const value = bound.values[other]
     const present = nulls === undefined ? count : keepThere(nulls, rows, count)
-    return this.descending ? keepFrom(values, value, rows, present) : keepTo(values, value, rows, present)
+    return (this.descending ? keepFrom : keepTo)(values)(values, value, rows, present)
   }
 }
 
@@ -76,7 +77,7 @@ const keepThere = (nulls: Uint8Array, rows: Int32Array, count: number): number =
   return kept
 }
 
-const keepTo = (values: NumberValues, bound: number, rows: Int32Array, count: number): number => {
+const keepTo = perArray((values: NumberValues, bound: number, rows: Int32Array, count: number): number => {
   let kept = 0
   for (let i = 0; i < count; i++) {
     const row = rows[i]
@@ -85,9 +86,9 @@ const keepTo = (values: NumberValues, bound: number, rows: Int32Array, count: nu
     if (values[row] <= bound) kept++
   }
   return kept
-}
+})
 
-const keepFrom = (values: NumberValues, bound: number, rows: Int32Array, count: number): number => {
+const keepFrom = perArray((values: NumberValues, bound: number, rows: Int32Array, count: number): number => {
   let kept = 0
   for (let i = 0; i < count; i++) {
     const row = rows[i]
@@ -95,7 +96,7 @@ const keepFrom = (values: NumberValues, bound: number, rows: Int32Array, count: 
     if (values[row] >= bound) kept++
   }
   return kept
-}
+})
 
 /** A text or dictionary vector, laid out for comparing: row r's text is number `codes[r]`, or r, of the offsets. */
 interface Texts {

@@ -4,6 +4,7 @@
  * as a number takes no branch: a branch that is taken half of the time costs three times as much.
  */
 import type { Order } from "../checkFilter.ts"
+import { type PerArray, perArray } from "./perArray.ts"
 import type { NumberRead, NumberValues } from "./readVector.ts"
 
 /** Keeps rows in place; see above. */
@@ -39,21 +40,28 @@ export const keepNumber = (vector: NumberRead, order: Order, value: number | big
   const { values } = vector
   switch (order) {
     case "eq":
-      return (rows, count) => keepEqual(values, near, rows, count)
+      return bound(keepEqual, values, near)
     case "ne":
-      return (rows, count) => keepUnequal(values, near, rows, count)
+      return bound(keepUnequal, values, near)
     case "gt":
-      return (rows, count) => keepGreater(values, near, rows, count)
+      return bound(keepGreater, values, near)
     case "gte":
-      return (rows, count) => keepGreaterOrEqual(values, near, rows, count)
+      return bound(keepGreaterOrEqual, values, near)
     case "lt":
-      return (rows, count) => keepLess(values, near, rows, count)
+      return bound(keepLess, values, near)
     case "lte":
-      return (rows, count) => keepLessOrEqual(values, near, rows, count)
+      return bound(keepLessOrEqual, values, near)
   }
 }
 
-const keepEqual = (values: NumberValues, value: number, rows: Int32Array, count: number): number => {
+type Loop = (values: NumberValues, value: number, rows: Int32Array, count: number) => number
+
+const bound = (loops: PerArray<Loop>, values: NumberValues, value: number): Keep => {
+  const loop = loops(values)
+  return (rows, count) => loop(values, value, rows, count)
+}
+
+const keepEqual = perArray((values: NumberValues, value: number, rows: Int32Array, count: number): number => {
   let kept = 0
   for (let i = 0; i < count; i++) {
     const row = rows[i]
@@ -61,9 +69,9 @@ const keepEqual = (values: NumberValues, value: number, rows: Int32Array, count:
     kept += Number(values[row] === value)
   }
   return kept
-}
+})
 
-const keepUnequal = (values: NumberValues, value: number, rows: Int32Array, count: number): number => {
+const keepUnequal = perArray((values: NumberValues, value: number, rows: Int32Array, count: number): number => {
   let kept = 0
   for (let i = 0; i < count; i++) {
     const row = rows[i]
@@ -71,9 +79,9 @@ const keepUnequal = (values: NumberValues, value: number, rows: Int32Array, coun
     kept += Number(values[row] !== value)
   }
   return kept
-}
+})
 
-const keepGreater = (values: NumberValues, value: number, rows: Int32Array, count: number): number => {
+const keepGreater = perArray((values: NumberValues, value: number, rows: Int32Array, count: number): number => {
   let kept = 0
   for (let i = 0; i < count; i++) {
     const row = rows[i]
@@ -81,9 +89,9 @@ const keepGreater = (values: NumberValues, value: number, rows: Int32Array, coun
     kept += Number(values[row] > value)
   }
   return kept
-}
+})
 
-const keepGreaterOrEqual = (values: NumberValues, value: number, rows: Int32Array, count: number): number => {
+const keepGreaterOrEqual = perArray((values: NumberValues, value: number, rows: Int32Array, count: number): number => {
   let kept = 0
   for (let i = 0; i < count; i++) {
     const row = rows[i]
@@ -91,9 +99,9 @@ const keepGreaterOrEqual = (values: NumberValues, value: number, rows: Int32Arra
     kept += Number(values[row] >= value)
   }
   return kept
-}
+})
 
-const keepLess = (values: NumberValues, value: number, rows: Int32Array, count: number): number => {
+const keepLess = perArray((values: NumberValues, value: number, rows: Int32Array, count: number): number => {
   let kept = 0
   for (let i = 0; i < count; i++) {
     const row = rows[i]
@@ -101,9 +109,9 @@ const keepLess = (values: NumberValues, value: number, rows: Int32Array, count: 
     kept += Number(values[row] < value)
   }
   return kept
-}
+})
 
-const keepLessOrEqual = (values: NumberValues, value: number, rows: Int32Array, count: number): number => {
+const keepLessOrEqual = perArray((values: NumberValues, value: number, rows: Int32Array, count: number): number => {
   let kept = 0
   for (let i = 0; i < count; i++) {
     const row = rows[i]
@@ -111,7 +119,7 @@ const keepLessOrEqual = (values: NumberValues, value: number, rows: Int32Array, 
     kept += Number(values[row] <= value)
   }
   return kept
-}
+})
 
 const wideTests: Readonly<Record<Order, (value: bigint, literal: bigint) => boolean>> = {
   eq: (value, literal) => value === literal,

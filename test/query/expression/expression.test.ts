@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest"
 import { parseExpression } from "../../../src/query/expression/parseExpression.ts"
 import { printExpression } from "../../../src/query/expression/printExpression.ts"
-import type { Filter, Literal } from "../../../src/query/filter.ts"
+import type { Filter, Literal, Operator } from "../../../src/query/filter.ts"
 import { Random, seedOf } from "../support/random.ts"
 
 const seed = seedOf(5)
@@ -115,7 +115,7 @@ const newLiteral = (random: Random): Literal =>
 const newTree = (random: Random, depth: number): Filter => {
   const column = random.pick(names)
   if (depth === 0 || random.chance(0.3)) {
-    const operator = random.pick([
+    const operator = random.pick<Operator>([
       "eq",
       "ne",
       "gt",
