@@ -55,7 +55,8 @@ const work = (name: AggregateFunction, column: Column | undefined, rows: Readonl
   }
 }
 
-const close = (left: Value, right: Value): boolean => {
+const close = (left: Value | undefined, right: Value): boolean => {
+  if (left === undefined) return false
   if (typeof left === "number" && typeof right === "number" && !Number.isInteger(left)) {
     return Math.abs(left - right) <= 1e-9 * Math.max(1, Math.abs(left), Math.abs(right))
   }
@@ -127,15 +128,12 @@ describe(`aggregates answer as the model does (VARVE_SEED=${seed})`, () => {
         }, anyone))
         const context = `round ${round}: ${JSON.stringify({ groupBy: names, aggregates })}`
         expect(answer.columns.map(({ name }) => name)).toEqual(names)
-        expect(answer.groups, context).toBe(expected.length)
         const shown = limit === 0 ? expected : expected.slice(0, limit)
-        expect(answer.rows.length, context).toBe(shown.length)
-        shown.forEach((row, i) => {
-          row.forEach((value, c) => {
-            const given = answer.rows[i][c]
-            if (!close(value, given)) expect(given, `${context} row ${i} column ${names[c]}`).toEqual(value)
-          })
-        })
+        // Sums of doubles depend on their order: what is close enough stands for what was expected.
+        const rows = answer.rows.map((row, i) =>
+          row.map((value, c) => close(shown[i]?.[c], value) ? shown[i][c] : value)
+        )
+        expect({ context, groups: answer.groups, rows }).toEqual({ context, groups: expected.length, rows: shown })
       }
     }
   )

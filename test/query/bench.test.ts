@@ -5,5 +5,5 @@ import { benchQuery } from "../../bench/query.ts"
 it("measures every read", async () => {
   const figures = await benchQuery({ rows: 20_000, runs: 1, gets: 100 })
   expect(figures.length).toBeGreaterThan(10)
-  for (const { median, name } of figures) expect(median, name).toBeGreaterThan(0)
+  expect(figures.filter(({ median }) => !(median > 0))).toEqual([])
 })

@@ -50,7 +50,10 @@ describe(`pages (VARVE_SEED=${seed})`, () => {
         cursor = page.nextCursor
         dataset.write(Array.from({ length: 20 }, () => newRow(random, dataset, 130)))
       } while (cursor !== "")
-      expect(found, `round ${round}`).toEqual(expected.slice(offset).map(({ key, position }) => `${key}@${position}`))
+      expect({ round, found }).toEqual({
+        round,
+        found: expected.slice(offset).map(({ key, position }) => `${key}@${position}`)
+      })
     }
   })
 
@@ -91,8 +94,11 @@ describe(`pages (VARVE_SEED=${seed})`, () => {
     ]
     for (const other of others) {
       const error = await refused(query.query({ ...first, cursor, ...other }, anyone))
-      expect(error.reason, JSON.stringify(other)).toBe("INVALID_CURSOR")
-      expect(error.field).toBe("cursor")
+      expect({ other, reason: error.reason, field: error.field }).toEqual({
+        other,
+        reason: "INVALID_CURSOR",
+        field: "cursor"
+      })
     }
     const history = query.getHistory({ ...read, key: dataset.versions[0].key, select: [], limit: 1, cursor }, anyone)
     expect((await refused(history)).reason).toBe("INVALID_CURSOR")

@@ -18,6 +18,7 @@ export const perArray = <Loop extends (values: NumberValues, ...rest: never) => 
   return ({ constructor }) => {
     let copy = copies.get(constructor)
     if (copy === undefined) {
+      // oxlint-disable-next-line typescript/no-implied-eval -- the text is the loop's own, never a request's
       copy = new Function(text)() as Loop
       copies.set(constructor, copy)
     }

@@ -157,7 +157,7 @@ const newComparison = (random: Random, dataset: Dataset): Comparison => {
   if (comparableOf(column) === "text" && random.chance(0.3)) {
     const text = sample()
     const part = typeof text === "string" && column.type !== "bytes"
-      ? [...text].slice(random.integer(3), 2 + random.integer(3)).join("")
+      ? Array.from(text).slice(random.integer(3), 2 + random.integer(3)).join("")
       : text
     return { kind: "comparison", column: name, operator: random.pick(["contains", "starts_with"]), values: [part] }
   }
