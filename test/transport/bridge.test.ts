@@ -1,4 +1,5 @@
 /** The bridge from Effects to gRPC, over real connections: what clients see, and what handlers see of clients. */
+/* oxlint-disable vitest/no-standalone-expect -- the rule does not know that it.live and it.effect are tests */
 import type { DescService } from "@bufbuild/protobuf"
 import { fromBinary } from "@bufbuild/protobuf"
 import { describe, expect, it } from "@effect/vitest"

@@ -1,4 +1,5 @@
 /** What tools find out from a server by itself: its services by reflection, its health, and what is wrong with a call. */
+/* oxlint-disable vitest/no-standalone-expect -- the rule does not know that it.live and it.effect are tests */
 import type { DescService } from "@bufbuild/protobuf"
 import { describe, expect, it } from "@effect/vitest"
 import * as grpc from "@grpc/grpc-js"

@@ -1,4 +1,5 @@
 /** `varve serve` as a process: what it prints, how it starts, how it refuses, how it stops. */
+/* oxlint-disable vitest/no-standalone-expect -- the rule does not know that it.live and it.effect are tests */
 import { describe, expect, it, vi } from "@effect/vitest"
 import * as grpc from "@grpc/grpc-js"
 import * as Effect from "effect/Effect"
