@@ -1,4 +1,5 @@
 /** Plans of reads that answer with rows: names resolved, filter checked, path chosen. Nothing is read yet. */
+import { latest } from "../catalog/state.ts"
 import { type Column, formatType } from "../schema/types.ts"
 import { type AccessPath, choosePath } from "./accessPath.ts"
 import { type CheckedFilter, checkFilters } from "./checkFilter.ts"
@@ -27,7 +28,7 @@ export const planRows = (
   return {
     view,
     filter,
-    path: choosePath(filter),
+    path: choosePath(filter, latest(view.table).schema.key),
     order: orderColumns(view.scope, request.orderBy, [keyColumn]),
     columns: resolveSelect(view.scope, request.select)
   }

@@ -73,6 +73,27 @@ describe("explain", () => {
     }
   })
 
+  it("looks keys up by the table's key column, whose text they are", async () => {
+    for (const type of ["string", "int64"]) {
+      const keyed = new Dataset(1e7)
+      keyed.register({ columns: [{ name: "id", type }, { name: "n", type: "int32" }], key: "id" })
+      const id = (n: number) => type === "string" ? `id${n}` : n - 5
+      keyed.write(Array.from({ length: 100 }, (_, n) => ({ key: String(id(n)), values: { id: id(n), n } })))
+      const literal = (n: number) => type === "string" ? `'id${n}'` : String(n - 5)
+      const cases: ReadonlyArray<[string, string, number]> = [
+        [`id = ${literal(3)}`, "key lookup", 1],
+        [`id in (${literal(0)}, ${literal(99)}, ${literal(500)}) and n < 50`, "key lookup", 1],
+        [`id != ${literal(3)}`, "scan", 99],
+        [`id >= ${literal(3)} and n = 3`, "scan", 1]
+      ]
+      for (const [where, path, rows] of cases) {
+        const query = { ...base, select: [], limit: 1000, where }
+        const answer = await run(keyed.query().explain({ subject: { kind: "query", query }, analyze: true }, anyone))
+        expect([where, answer.steps[0].name, answer.steps.at(-1)?.actualRows]).toEqual([where, path, rows])
+      }
+    }
+  })
+
   it("tells of an aggregate", async () => {
     const aggregate: AggregateRequest = {
       ...read,

@@ -1,5 +1,6 @@
 /** Plans of aggregates: what groups, which figures, under which names. */
 import { queryLimitMax } from "../../base/limits.ts"
+import { latest } from "../../catalog/state.ts"
 import { type Column, type ColumnType, formatType } from "../../schema/types.ts"
 import { type AccessPath, choosePath } from "../accessPath.ts"
 import { always, type CheckedFilter, checkFilter, checkFilters, filterOfText } from "../checkFilter.ts"
@@ -63,7 +64,7 @@ export const planAggregate = (view: TableView, request: AggregateRequest): Aggre
   return {
     view,
     filter,
-    path: choosePath(filter),
+    path: choosePath(filter, latest(view.table).schema.key),
     groupBy,
     figures,
     columns,
