@@ -1,4 +1,5 @@
 /** How the rows of a filter are reached: by their keys where the filter pins them, else by a scan. */
+import { encodeUtf8 } from "../base/bytes.ts"
 import { type CheckedFilter, columnsOf } from "./checkFilter.ts"
 import { keyColumn } from "./columns.ts"
 import { LookupFeed, type RowFeed, ScanFeed } from "./scan/RowFeed.ts"
