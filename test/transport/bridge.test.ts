@@ -26,7 +26,9 @@ import {
   encodeRequest,
   openBidi,
   openServerStream,
+  openSession,
   pathOf,
+  requestOn,
   servePort,
   statusOfStream
 } from "./support/bridge.ts"
@@ -37,17 +39,6 @@ const { ingestBatch, ingestStream } = IngestionService.method
 const { queryStream } = QueryService.method
 
 const refusal = (reason: Reason, message = "no", field = "") => Effect.fail({ reason, message, field })
-
-/** A bare HTTP/2 connection until the scope closes. */
-const openSession = (port: number) =>
-  Effect.acquireRelease(
-    Effect.sync(() => http2.connect(`http://127.0.0.1:${port}`).on("error", () => {})),
-    (session) => Effect.sync(() => session.destroy())
-  )
-
-const requestOn = (session: http2.ClientHttp2Session, path: string) =>
-  session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" })
-    .on("error", () => {})
 
 const ready = Effect.fnUntraced(function*(...given: ReadonlyArray<Implementation>) {
   const server = yield* servePort(services, given)

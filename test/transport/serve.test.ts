@@ -15,12 +15,21 @@ import { serve } from "../../src/cli/serve.ts"
 import { AdminService } from "../../src/transport/grpc/generated/varve/v1/admin_pb.ts"
 import { IngestionService } from "../../src/transport/grpc/generated/varve/v1/ingestion_pb.ts"
 import { AggregateFunction, QueryService } from "../../src/transport/grpc/generated/varve/v1/query_pb.ts"
-import { call, connect, openBidi, pathOf, statusOfStream } from "./support/bridge.ts"
+import {
+  call,
+  connect,
+  encodeRequest,
+  openBidi,
+  openSession,
+  pathOf,
+  requestOn,
+  statusOfStream
+} from "./support/bridge.ts"
 import { makeDirectory, type Program, run, start } from "./support/program.ts"
 
 const { registerSchema } = AdminService.method
 const { ingestBatch, ingestStream } = IngestionService.method
-const { aggregate, getRecord } = QueryService.method
+const { aggregate, getRecord, queryStream } = QueryService.method
 
 const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
@@ -290,6 +299,38 @@ describe("stopping", () => {
       expect(code).toBe(0)
       expect(err).toMatch(/waiting for 1 call to finish/)
       expect(err).toMatch(/1 call did not finish in time/)
+    }))
+
+  it.live("does not wait for clients that do not read, watch health for ever, or say nothing", () =>
+    Effect.gen(function*() {
+      const program = yield* serving(["--memory"], { environment: { VARVE_SERVER_DRAIN_TIMEOUT: "500ms" } })
+      const { ingestion, query } = yield* ports(program)
+      yield* register(query)
+      const client = yield* connect(ingestion)
+      for (let batch = 0; batch < 10; batch++) {
+        const { answer } = yield* call(client, ingestBatch, {
+          tenantId: "t",
+          table: "x",
+          records: records(`${batch}-${"k".repeat(200)}`, 2000)
+        })
+        expect(answer?.accepted).toBe(2000)
+      }
+      const session = yield* openSession(query)
+      const stalled = requestOn(session, pathOf(queryStream))
+      const request = encodeRequest(queryStream, { tenantId: "t", table: "x" })
+      const head = Buffer.alloc(5)
+      head.writeUInt32BE(request.length, 1)
+      stalled.end(Buffer.concat([head, request]))
+      requestOn(session, "/grpc.health.v1.Health/Watch").end(Buffer.alloc(5))
+      const silent = net.connect(query, "127.0.0.1").on("error", () => {})
+      yield* Effect.sleep(300)
+      program.process.kill("SIGTERM")
+      const before = performance.now()
+      const { code, err } = yield* ended(program)
+      silent.destroy()
+      expect(code).toBe(0)
+      expect(err).toMatch(/waiting for 1 call to finish/)
+      expect(performance.now() - before).toBeLessThan(5000)
     }))
 
   it.live("a second signal ends it at once, but not the same Ctrl-C coming twice", () =>

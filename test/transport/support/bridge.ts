@@ -4,6 +4,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
 import * as grpc from "@grpc/grpc-js"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
+import * as http2 from "node:http2"
 import { decodeErrorDetails, type ErrorDetails, trailer } from "../../../src/transport/grpc/errorDetails.ts"
 import type { Implementation } from "../../../src/transport/grpc/method.ts"
 import { makeGrpcServer } from "../../../src/transport/grpc/server.ts"
@@ -140,3 +141,15 @@ export const statusOfStream = (
         details: detailsOf(status.metadata)
       }))
   })
+
+/** A bare HTTP/2 connection until the scope closes. */
+export const openSession = (port: number) =>
+  Effect.acquireRelease(
+    Effect.sync(() => http2.connect(`http://127.0.0.1:${port}`).on("error", () => {})),
+    (session) => Effect.sync(() => session.destroy())
+  )
+
+/** A gRPC call on it, whose body is written by hand. */
+export const requestOn = (session: http2.ClientHttp2Session, path: string) =>
+  session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" })
+    .on("error", () => {})
