@@ -1,20 +1,45 @@
 /** `varve.v1.QueryService`: decodes requests, asks the engine, encodes its answers. */
-import type { MessageInitShape } from "@bufbuild/protobuf"
+import { create, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Query, type QueryStreamAnswer } from "../../query/Query.ts"
 import { refusals } from "../../query/refusals.ts"
-import type { ResultColumn } from "../../query/result.ts"
+import type { RecordRow, ResultColumn } from "../../query/result.ts"
 import type { Health } from "../health.ts"
 import { healthAnswer } from "./convert.ts"
-import { QueryService, type QueryStreamResponseSchema } from "./generated/varve/v1/query_pb.ts"
+import {
+  GetHistoryResponseSchema,
+  GetRecordResponseSchema,
+  GetRecordsResponseSchema,
+  QueryResponseSchema,
+  QueryService,
+  QueryStreamBatchSchema,
+  type QueryStreamResponseSchema
+} from "./generated/varve/v1/query_pb.ts"
 import { implement, type Implementation } from "./method.ts"
 import * as Answer from "./queryAnswer.ts"
+import { encodedRecords, type RecordForm } from "./queryRecords.ts"
 import * as Request from "./queryRequest.ts"
 
+/** The field that holds records, in every answer that has any: `record`, `records` or `versions`. */
+const recordsField = 1
+
+/** A message with records, which are encoded already. */
+const withRecords = <Schema extends DescMessage>(
+  schema: Schema,
+  rest: MessageInitShape<Schema>,
+  form: RecordForm,
+  columns: ReadonlyArray<ResultColumn>,
+  rows: ReadonlyArray<RecordRow>
+): MessageShape<Schema> => {
+  const message = create(schema, rest)
+  message.$unknown = encodedRecords(recordsField, form, columns, rows)
+  return message
+}
+
 /** The messages of a stream; the header's columns are those of the batches. */
-const streamMessages = (form: Answer.RecordForm) => {
+const streamMessages = (form: RecordForm) => {
   let columns: ReadonlyArray<ResultColumn> = []
   return (answer: QueryStreamAnswer): MessageInitShape<typeof QueryStreamResponseSchema> => {
     switch (answer.kind) {
@@ -27,8 +52,8 @@ const streamMessages = (form: Answer.RecordForm) => {
           }
         }
       case "batch": {
-        const records = answer.records.map((row) => Answer.recordOf(form, columns, row))
-        return { message: { case: "batch", value: { records } } }
+        const value = withRecords(QueryStreamBatchSchema, {}, form, columns, answer.records)
+        return { message: { case: "batch", value } }
       }
       case "summary":
         return { message: { case: "summary", value: { stats: Answer.statsOf(answer.stats) } } }
@@ -47,10 +72,8 @@ export const makeQueryHandlers = Effect.fnUntraced(
             refusals(() => Request.getRecordRequest(request)),
             (asked) => query.getRecord(asked, caller)
           ),
-          (answer) => ({
-            ...Answer.readAnswer(answer),
-            record: Answer.recordOf(request, answer.columns, answer.record)
-          })
+          (answer) =>
+            withRecords(GetRecordResponseSchema, Answer.readAnswer(answer), request, answer.columns, [answer.record])
         ),
       getRecords: (request, caller) =>
         Effect.map(
@@ -58,11 +81,10 @@ export const makeQueryHandlers = Effect.fnUntraced(
             refusals(() => Request.getRecordsRequest(request)),
             (asked) => query.getRecords(asked, caller)
           ),
-          (answer) => ({
-            ...Answer.readAnswer(answer),
-            records: answer.records.map((row) => Answer.recordOf(request, answer.columns, row)),
-            missingKeys: [...answer.missingKeys]
-          })
+          (answer) => {
+            const rest = { ...Answer.readAnswer(answer), missingKeys: [...answer.missingKeys] }
+            return withRecords(GetRecordsResponseSchema, rest, request, answer.columns, answer.records)
+          }
         ),
       getHistory: (request, caller) =>
         Effect.map(
@@ -70,20 +92,18 @@ export const makeQueryHandlers = Effect.fnUntraced(
             refusals(() => Request.getHistoryRequest(request)),
             (asked) => query.getHistory(asked, caller)
           ),
-          (answer) => ({
-            ...Answer.readAnswer(answer),
-            versions: answer.records.map((row) => Answer.recordOf(request, answer.columns, row)),
-            nextCursor: answer.nextCursor
-          })
+          (answer) => {
+            const rest = { ...Answer.readAnswer(answer), nextCursor: answer.nextCursor }
+            return withRecords(GetHistoryResponseSchema, rest, request, answer.columns, answer.records)
+          }
         ),
       query: (request, caller) =>
         Effect.map(
           Effect.flatMap(refusals(() => Request.queryRequest(request)), (asked) => query.query(asked, caller)),
-          (answer) => ({
-            ...Answer.readAnswer(answer),
-            records: answer.records.map((row) => Answer.recordOf(request, answer.columns, row)),
-            nextCursor: answer.nextCursor
-          })
+          (answer) => {
+            const rest = { ...Answer.readAnswer(answer), nextCursor: answer.nextCursor }
+            return withRecords(QueryResponseSchema, rest, request, answer.columns, answer.records)
+          }
         ),
       queryStream: (request, caller) =>
         Stream.unwrap(Effect.map(refusals(() => Request.queryStreamRequest(request)), (asked) => {

@@ -7,15 +7,7 @@ import { rowJson, valueJson } from "../../query/valueJson.ts"
 import { type ColumnType, formatType, isNested } from "../../schema/types.ts"
 import { timestampOf } from "./convert.ts"
 import type * as Wire from "./generated/varve/v1/query_pb.ts"
-import type { DataRecordSchema, TypedValueSchema } from "./generated/varve/v1/record_pb.ts"
-
-/** What the request says of how records are answered. */
-export interface RecordForm {
-  readonly tenantId: string
-  readonly table: string
-  /** Typed values in place of a Struct. */
-  readonly typedRows: boolean
-}
+import type { TypedValueSchema } from "./generated/varve/v1/record_pb.ts"
 
 /** A column as a message. */
 export const columnOf = ({ name, type }: Result.ResultColumn): MessageInitShape<typeof Wire.ResultColumnSchema> => ({
@@ -39,28 +31,6 @@ export const readAnswer = ({ columns, position, stats }: Query.ReadAnswer) => ({
   columns: columns.map(columnOf),
   position: BigInt(position),
   stats: statsOf(stats)
-})
-
-/** A record as a message. */
-export const recordOf = (
-  { table, tenantId, typedRows }: RecordForm,
-  columns: ReadonlyArray<Result.ResultColumn>,
-  row: Result.RecordRow
-): MessageInitShape<typeof DataRecordSchema> => ({
-  tenantId,
-  table,
-  key: row.key,
-  timestamp: timestampOf(Number(row.timestamp)),
-  metadata: row.metadata === undefined ? {} : JSON.parse(row.metadata) as Record<string, string>,
-  schemaVersion: row.schemaVersion,
-  position: BigInt(row.position),
-  commitTime: timestampOf(row.commitTime),
-  deleted: row.deleted,
-  ...(row.deleted ? {} : {
-    payload: typedRows
-      ? { case: "row", value: typedRow(columns, row.values) } as const
-      : { case: "data", value: rowJson(columns, row.values) as JsonObject } as const
-  })
 })
 
 /** Values in the order of the columns. */
