@@ -12,7 +12,9 @@ import { type ColumnType, formatType, type Json, type PrimitiveType } from "./ty
 export type Value = null | boolean | number | bigint | string | Uint8Array | Json
 
 /** Either the value in the type's own form or what is wrong with it. */
-export type Checked = { readonly value: Value; readonly problem?: undefined } | { readonly problem: Problem }
+export type Checked =
+  | { readonly value: Value; readonly problem?: undefined }
+  | { readonly problem: Problem; readonly value?: undefined }
 
 const int64Min = -(2n ** 63n)
 const int64Max = 2n ** 63n - 1n

@@ -42,7 +42,8 @@ export const timestampText = (dice: Dice, isValid: boolean): string => {
   if (dice.chance(0.1)) return date
   const time = `${pad(dice.below(24), 2)}:${pad(dice.below(60), 2)}:${pad(dice.below(60), 2)}`
   const fraction = dice.chance(0.5) ? `.${pad(dice.below(1_000_000_000), 9).slice(0, dice.between(1, 9))}` : ""
-  const offset = dice.chance(0.5)
+  // At the ends of the calendar an offset leads out of it.
+  const offset = dice.chance(0.5) || (isValid && (year === 1 || year === 9999))
     ? "Z"
     : dice.pick(["z", "", "+00:00", "-00:00", "+14:00", "-12:30", "+23:59", "-23:59"])
   return `${date}${dice.pick(["T", "T", "T", "t", " "])}${time}${fraction}${offset}`

@@ -50,6 +50,20 @@ export const structBytes = (entries: ReadonlyArray<readonly [string, WireValue]>
   return writer.finish()
 }
 
+/** The bytes of a Struct entry whose name and value may be anything. */
+export const entryBytes = (name: string | Uint8Array, value: Uint8Array): Uint8Array => {
+  const writer = new BinaryWriter()
+  writer.tag(1, WireType.LengthDelimited).fork()
+  writer.tag(1, WireType.LengthDelimited).bytes(Buffer.from(name))
+  writer.tag(2, WireType.LengthDelimited).bytes(value)
+  writer.join()
+  return writer.finish()
+}
+
+/** The bytes of a message of one length-delimited field. */
+export const fieldBytes = (field: number, value: Uint8Array): Uint8Array =>
+  new BinaryWriter().tag(field, WireType.LengthDelimited).bytes(value).finish()
+
 /** The kind of a typed value, as @bufbuild/protobuf has it; `undefined` = none set. */
 export type Kind =
   | Exclude<TypedValue["kind"], { readonly case: undefined } | { readonly case: "jsonValue" }>

@@ -36,7 +36,8 @@ ${columns.map(predicted).join("\n")}
     const next = readEntry(bytes, p, end)
     if (next < 0) return malformed(row)
     const column = lookUp(bytes)
-    if (column < 0) return false
+    if (column === -1) return false
+    if (column < 0) { p = next; continue }
     order[k] = column
     if (!other(column, bytes, view, runtime.valueStart, runtime.valueEnd, row)) return false
     rebind()

@@ -8,7 +8,7 @@ import { Int64Vector, type TextVector, type Vector } from "../../event/vector.ts
 import { earliestMicros, latestMicros } from "../timestamp.ts"
 import { type Column, formatType, isNested } from "../types.ts"
 import { article } from "../value.ts"
-import { type Refuse, storeNull, storeStructValue } from "./store.ts"
+import { isPromoted, type Refuse, storeNull, storeStructValue } from "./store.ts"
 
 // TypedValue's tags: field number and wire type.
 const boolTag = 0x08
@@ -29,15 +29,19 @@ const kindNames: Readonly<Record<number, string>> = {
   [jsonTag]: "a json_value"
 }
 
-/** Makes the decoder of rows whose values are those of `writable`, numbers of columns in the order they are sent. */
+/**
+ * Makes the decoder of rows whose values are those of the columns `written`, in their order. `targets` are the numbers
+ * of the columns that they are stored in, negative for a column that is stored no more.
+ */
 export const typedRowDecoder = (
   columns: ReadonlyArray<Column>,
-  writable: ReadonlyArray<number>,
+  written: ReadonlyArray<Column>,
+  targets: ReadonlyArray<number>,
   vectors: ReadonlyArray<Vector>,
   absent: (column: number, row: number) => boolean,
   refuse: Refuse
 ) => {
-  const unwritten = columns.map((_, i) => i).filter((i) => !writable.includes(i))
+  const unwritten = columns.map((_, i) => i).filter((i) => !targets.includes(i))
   const malformed = (): false =>
     refuse({ reason: "MALFORMED_MESSAGE", field: "", message: "the bytes are no varve.v1.Row" })
 
@@ -48,17 +52,19 @@ export const typedRowDecoder = (
       const length = wire.readLength(bytes, wire.cursor, end)
       if (length < 0) return malformed()
       at = wire.cursor
-      if (count < writable.length) {
-        const i = writable[count]
-        if (!storeTypedValue(columns[i], vectors[i], bytes, view, at, at + length, row, refuse)) return false
+      const i = count < targets.length ? targets[count] : -1
+      if (
+        i >= 0 && !storeTypedValue(columns[i], vectors[i], bytes, view, at, at + length, row, refuse, written[count])
+      ) {
+        return false
       }
       at += length
     }
-    if (count !== writable.length) {
+    if (count !== targets.length) {
       return refuse({
-        reason: count < writable.length ? "MISSING_FIELD" : "UNKNOWN_FIELD",
+        reason: count < targets.length ? "MISSING_FIELD" : "UNKNOWN_FIELD",
         field: "values",
-        message: `${count} values; the schema has ${writable.length} columns, and a typed row names every one`
+        message: `${count} values; the schema has ${targets.length} columns, and a typed row names every one`
       })
     }
     for (const i of unwritten) if (!absent(i, row)) return false
@@ -74,9 +80,10 @@ const storeTypedValue = (
   start: number,
   end: number,
   row: number,
-  refuse: Refuse
+  refuse: Refuse,
+  written: Column
 ): boolean => {
-  if (start === end) return storeNull(column, vector, row, refuse)
+  if (start === end) return storeNull(column, vector, row, refuse, written)
   // Each branch takes a value that ends where the message ends. All that is left goes to `storeOddValue`.
   const tag = bytes[start]
   const at = start + 1
@@ -99,8 +106,15 @@ const storeTypedValue = (
       break
     case "float32":
     case "float64":
-      if (tag === doubleTag && end - at === 8)
+      if (tag === doubleTag && end - at === 8) {
         return storeDouble(column, vector, row, view.getFloat64(at, true), refuse)
+      }
+      if (tag === intTag && isPromoted(column, written)) {
+        const low = wire.readVarint64(bytes, at, end)
+        if (low >= 0 && wire.cursor === end) {
+          return storeDouble(column, vector, row, Number(wire.toInt64(low, wire.high)), refuse)
+        }
+      }
       break
     case "timestamp":
       if (tag === timestampTag && isWhole(bytes, at, end)) {
@@ -115,10 +129,10 @@ const storeTypedValue = (
       break
     default:
       if (isNested(column.type) && tag === jsonTag && isWhole(bytes, at, end)) {
-        return storeStructValue(column, vector, bytes, view, wire.cursor, end, row, refuse)
+        return storeStructValue(column, vector, bytes, view, wire.cursor, end, row, refuse, written)
       }
   }
-  return storeOddValue(column, vector, bytes, view, start, end, row, refuse)
+  return storeOddValue(column, vector, bytes, view, start, end, row, refuse, written)
 }
 
 /** Whether a length and so many bytes are all there is; they begin at `wire.cursor` then. */
@@ -136,7 +150,8 @@ const storeOddValue = (
   start: number,
   end: number,
   row: number,
-  refuse: Refuse
+  refuse: Refuse,
+  written: Column
 ): boolean => {
   const malformed = (message: string): false => refuse({ reason: "MALFORMED_MESSAGE", field: column.name, message })
   let kind = 0
@@ -154,14 +169,14 @@ const storeOddValue = (
     }
     at = next
   }
-  if (kind === 0) return storeNull(column, vector, row, refuse)
+  if (kind === 0) return storeNull(column, vector, row, refuse, written)
   if (kindStart !== start || kindEnd !== end) {
-    return storeTypedValue(column, vector, bytes, view, kindStart, kindEnd, row, refuse)
+    return storeTypedValue(column, vector, bytes, view, kindStart, kindEnd, row, refuse, written)
   }
   return refuse({
     reason: "WRONG_TYPE",
     field: column.name,
-    message: `${kindNames[kind] ?? "an unknown kind of value"} is not ${article(formatType(column.type))}`
+    message: `${kindNames[kind] ?? "an unknown kind of value"} is not ${article(formatType(written.type))}`
   })
 }
 
