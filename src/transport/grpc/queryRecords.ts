@@ -1,6 +1,6 @@
 /**
  * Records of answers as bytes, straight from the engine's rows. An answer has up to 100,000 of them, and the general
- * encoder takes ten times as long for each: it makes an object of every value first.
+ * encoder takes five times as long for each: it makes an object of every value first.
  */
 import { fromJson, type JsonValue, type Message, toBinary } from "@bufbuild/protobuf"
 import { ValueSchema } from "@bufbuild/protobuf/wkt"
