@@ -1,4 +1,5 @@
 /** How many different values that are not null each group has, exactly. */
+import { checkGroups } from "../limits.ts"
 import type { ReadVector } from "../scan/readVector.ts"
 import { type Accumulator, type GroupedRows, withoutNulls } from "./Accumulator.ts"
 import { PairTable } from "./PairTable.ts"
@@ -21,6 +22,7 @@ export class DistinctCount implements Accumulator {
     if (this.scratch.length < count) this.scratch = new Int32Array(rows.length)
     this.codes.code(source, vector!, rows, count, this.scratch)
     this.single = single
+    checkGroups(this.codes.count)
     if (!single) this.pairs.combine(groups, groupCount, this.scratch, this.codes.count, count, this.scratch)
   }
 
