@@ -23,7 +23,7 @@ const base64Digits = /^[A-Za-z0-9+/]*={0,2}$/
 
 const failed = (reason: Reason, field: string, message: string): Checked => ({ problem: { reason, field, message } })
 
-const describe = (value: unknown): string => {
+const describe = (value: Json): string => {
   if (value === null) return "null"
   if (Array.isArray(value)) return "a list"
   if (typeof value === "string")
@@ -31,7 +31,7 @@ const describe = (value: unknown): string => {
       ? `the string ${JSON.stringify(value.slice(0, 37))}...`
       : `the string ${JSON.stringify(value)}`
   if (typeof value === "number") return `the number ${value}`
-  return typeof value === "object" ? "an object" : String(value)
+  return typeof value === "boolean" ? String(value) : "an object"
 }
 
 /** Checks a non-null value against a type. `field` is its path, for the message. */

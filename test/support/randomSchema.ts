@@ -44,7 +44,7 @@ export const randomName = (dice: Dice): string => {
   if (dice.chance(0.4)) return `c${dice.below(10_000)}`
   if (dice.chance(0.5)) return dice.pick(awkwardNames) + (dice.chance(0.5) ? String(dice.below(100)) : "")
   // Surrogate pairs count twice.
-  const name = dice.text(dice.pick([1, 2, 3, 8, 40, 64])).replace(/[\u0000-\u001f\u007f]/g, "x")
+  const name = dice.text(dice.pick([1, 2, 3, 8, 40, 64])).replace(/\p{Cc}/gu, "x")
   const long = dice.chance(0.2) ? name.padEnd(dice.between(95, 128), "n") : name
   return long.startsWith("_") ? `u${long.slice(1)}` : long
 }
