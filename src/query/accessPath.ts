@@ -5,6 +5,7 @@ import { keyColumn } from "./columns.ts"
 import { LookupFeed, type RowFeed, ScanFeed } from "./scan/RowFeed.ts"
 import type { ScanSource } from "./scan/ScanSource.ts"
 
+/** A way to the rows: keys to look up, or everything. */
 export type AccessPath =
   | { readonly kind: "lookup"; readonly keys: ReadonlyArray<Uint8Array> }
   | { readonly kind: "scan" }

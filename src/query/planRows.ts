@@ -11,6 +11,7 @@ import type { OrderBy, RowSelection } from "./Query.ts"
 import { refuse } from "./refuse.ts"
 import type { TableView } from "./tableView.ts"
 
+/** A read of rows with its names resolved and its filter checked. */
 export interface RowPlan {
   readonly view: TableView
   readonly filter: CheckedFilter
@@ -20,6 +21,7 @@ export interface RowPlan {
   readonly columns: ReadonlyArray<Column>
 }
 
+/** Plans. Refuses what the request cannot mean. */
 export const planRows = (
   view: TableView,
   request: RowSelection & { readonly select: ReadonlyArray<string>; readonly orderBy: ReadonlyArray<OrderBy> }

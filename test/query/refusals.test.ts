@@ -144,8 +144,10 @@ describe("reads", () => {
   })
 
   it("do not tell a caller of one tenant about another", async () => {
-    const error = await refused(query.query(base, { tenant: "rival" }))
-    expect(error.reason).toBe("TENANT_NOT_FOUND")
+    for (const tenant of [read.tenant, "nobody"]) {
+      const error = await refused(query.query({ ...base, tenant }, { tenant: "rival" }))
+      expect(error.reason).toBe("TENANT_FORBIDDEN")
+    }
     expect((await run(query.query({ ...base, tenant: "" }, { tenant: read.tenant }))).records.length).toBe(2)
   })
 

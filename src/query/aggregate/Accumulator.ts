@@ -16,6 +16,7 @@ export interface GroupedRows {
   readonly single: boolean
 }
 
+/** Gathers one figure of each group. */
 export interface Accumulator {
   /** Takes rows. `vector` is that of the accumulator's column; a count of rows has none. */
   readonly add: (slice: GroupedRows, vector: ReadVector | undefined) => void

@@ -5,6 +5,7 @@ import { type Accumulator, type GroupedRows, withoutNulls } from "./Accumulator.
 import { PairTable } from "./PairTable.ts"
 import { makeValueCodes, type ValueCodes } from "./ValueCodes.ts"
 
+/** Counts values by their codes, and pairs of group and code where there are groups. */
 export class DistinctCount implements Accumulator {
   private readonly codes: ValueCodes
   /** Pairs of a group and a value: each is one that counts. */

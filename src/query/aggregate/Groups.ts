@@ -6,6 +6,7 @@ import type { ReadVector } from "../scan/readVector.ts"
 import { PairTable } from "./PairTable.ts"
 import { makeValueCodes, type ValueCodes } from "./ValueCodes.ts"
 
+/** Gives rows their groups. Without columns all rows are in group 0. */
 export class Groups {
   readonly columns: ReadonlyArray<Column>
   private readonly codes: ReadonlyArray<ValueCodes>

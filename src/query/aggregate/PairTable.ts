@@ -8,6 +8,7 @@ import { checkGroups } from "../limits.ts"
 /** Most places of the table, 4 bytes each. */
 const placesMax = 1 << 20
 
+/** Gives pairs their codes. Refuses with MEMORY_LIMIT more than `groupsMax` of them. */
 export class PairTable {
   /** How many pairs there are. */
   count = 0

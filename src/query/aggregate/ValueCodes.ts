@@ -5,6 +5,7 @@
 import { Dictionary } from "../../event/dictionary.ts"
 import type { DictionaryRead, NumberRead, ReadVector, TextRead } from "../scan/readVector.ts"
 
+/** The codes of one column's values. */
 export interface ValueCodes {
   /** How many codes there are. */
   readonly count: number

@@ -24,6 +24,7 @@ export interface Figure {
   readonly result: Column
 }
 
+/** An aggregate with its names resolved and filters checked. */
 export interface AggregatePlan {
   readonly view: TableView
   readonly filter: CheckedFilter
@@ -37,6 +38,7 @@ export interface AggregatePlan {
   readonly limit: number
 }
 
+/** Plans. Refuses what the request cannot mean. */
 export const planAggregate = (view: TableView, request: AggregateRequest): AggregatePlan => {
   const { aggregates, groupBy: names, having } = request
   if (aggregates.length === 0 && names.length === 0) {

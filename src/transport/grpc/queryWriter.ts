@@ -6,6 +6,7 @@
 /** Strings up to here are copied by a loop, which for so few characters is faster than a native call. */
 const shortText = 32
 
+/** Each call puts its bytes before those of the calls before it. */
 export class PrependWriter {
   private buffer: Buffer
   /** What was written is bytes [at, buffer.length). */
