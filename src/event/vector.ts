@@ -75,7 +75,12 @@ export class NumberVector {
     }
   }
 
-  /** Bytes of memory that the vector holds. */
+  /** Bytes that `count` rows take. */
+  usedBytes(count: number): number {
+    return count * (this.values.BYTES_PER_ELEMENT + 1)
+  }
+
+  /** Bytes of memory that the vector holds, room for more rows included. */
   get byteLength(): number {
     return this.values.byteLength + this.nulls.byteLength
   }
@@ -148,6 +153,10 @@ export class Int64Vector {
     } else if (this.hasNulls) {
       this.nulls.fill(0, at, at + count)
     }
+  }
+
+  usedBytes(count: number): number {
+    return count * (this.wide === undefined ? 9 : 17)
   }
 
   get byteLength(): number {
@@ -228,6 +237,10 @@ export class TextVector {
   /** Orders two rows by their bytes. */
   compare(left: number, right: number): number {
     return compareBytes(this.get(left), this.get(right))
+  }
+
+  usedBytes(count: number): number {
+    return count * 5 + this.offsets[count]
   }
 
   get byteLength(): number {

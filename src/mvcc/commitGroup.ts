@@ -66,7 +66,14 @@ export const makeCommitGroup = (engine: EngineService, wal: WalService, options:
         encodeEvent(buffer, decision.event)
         const end = buffer.length
         if (end - start > framePayloadBytesMax) {
-          fail(answer, refuse("TOO_MANY_RECORDS", "", `${end - start} bytes of columns; ${framePayloadBytesMax} are allowed, send fewer records`))
+          fail(
+            answer,
+            refuse(
+              "TOO_MANY_RECORDS",
+              "",
+              `${end - start} bytes of columns; ${framePayloadBytesMax} are allowed, send fewer records`
+            )
+          )
           continue
         }
         const first = group.stage(decision.event)

@@ -114,7 +114,8 @@ export const makeCommitPipeline = Effect.fnUntraced(function*(
 
   const commit = (intent: Intent): Effect.Effect<CommitReceipt, CommitError> =>
     Effect.suspend(() => {
-      if (stopped !== undefined) return Effect.fail(new CommitError({ reason: "DRAINING", message: stopped, field: "" }))
+      if (stopped !== undefined)
+        return Effect.fail(new CommitError({ reason: "DRAINING", message: stopped, field: "" }))
       if (intent.kind === "rows" && intent.durability === "REPLICATED") {
         return Effect.fail(
           new CommitError({
