@@ -374,7 +374,7 @@ describe("readiness", () => {
       const server = yield* servePort(services, [implement(AdminService, { listTenants: () => Effect.succeed({}) })])
       const client = yield* connect(server.port)
       const early = yield* call(client, listTenants, {})
-      expect([early.code, early.details?.reason]).toEqual([grpc.status.UNAVAILABLE, "LOG_UNAVAILABLE"])
+      expect([early.code, early.details?.reason]).toEqual([grpc.status.UNAVAILABLE, "STARTING"])
       expect(early.message).toContain("starting")
       server.bind()
       yield* server.readiness.ready
