@@ -34,11 +34,12 @@ export const schemaOf = (document: Document, earlier: ReadonlyArray<TableSchema>
   return parsed.schema
 }
 
-/** The tables of tenant `t`: each with its versions in order. */
+/** Tables, each with its versions in order, by name; those of another tenant than `t` by `tenant/name`. */
 export const catalogOf = (tables: Readonly<Record<string, ReadonlyArray<Document>>>): CatalogService => {
   let state: CatalogState = empty
   let position = 0
-  Object.entries(tables).forEach(([table, versions], i) => {
+  Object.entries(tables).forEach(([path, versions], i) => {
+    const [table, tenant = "t"] = path.split("/").reverse()
     const schemas: Array<TableSchema> = []
     for (const document of versions) {
       schemas.push(schemaOf(document, schemas))
@@ -46,7 +47,7 @@ export const catalogOf = (tables: Readonly<Record<string, ReadonlyArray<Document
         state,
         {
           kind: "SchemaRegistered",
-          tenant: "t",
+          tenant,
           table,
           tableId: i + 1,
           version: schemas.length,
@@ -67,7 +68,12 @@ export const makeHarness = (catalog: CatalogService) => {
     decoders,
     table: (name: string): Table => catalog.table("t", name)!,
     /** Decodes records that lie one behind the other, the first of them `offset` bytes into the buffer. */
-    decode: (records: ReadonlyArray<Uint8Array>, offset = 0): ReadonlyArray<DecodedRecord> => {
+    decode: (
+      records: ReadonlyArray<Uint8Array>,
+      offset = 0,
+      caller = unrestricted,
+      defaults = { tenant: "t", table: "" }
+    ): ReadonlyArray<DecodedRecord> => {
       // Bytes of continuation stand around the records, so that reading beyond one is seen.
       const joined = Buffer.concat([Buffer.alloc(offset, 0xff), ...records, Buffer.alloc(16, 0xff)])
       const bytes = new Uint8Array(joined)
@@ -77,7 +83,7 @@ export const makeHarness = (catalog: CatalogService) => {
         ranges.push(at, at + record.length)
         at += record.length
       }
-      const decoded = decodeRecords(bytes, ranges, { tenant: "t", table: "" }, unrestricted, catalog, decoders)
+      const decoded = decodeRecords(bytes, ranges, defaults, caller, catalog, decoders)
       const results: Array<DecodedRecord | undefined> = records.map(() => undefined)
       for (const error of decoded.errors) results[error.index] = { error }
       for (const target of decoded.targets) {
@@ -89,7 +95,7 @@ export const makeHarness = (catalog: CatalogService) => {
           if (results[index] !== undefined) throw new Error(`record ${index} is accepted and refused`)
           results[index] = {
             row: {
-              table: target.table.name,
+              table: target.table.tenant === "t" ? target.table.name : `${target.table.tenant}/${target.table.name}`,
               key: Buffer.from(batch.keys.get(row)).toString(),
               cells: columns.map((column, i) => cellOfVector(column, batch.columns[i], row)),
               deleted: batch.hasDeleted && batch.deleted[row] === 1,
