@@ -1,88 +1,136 @@
-/** The `varve` command. */
+/**
+ * The `varve` command: parses its arguments, runs a command and ends the process. What commands do is loaded when they
+ * run, so that the command starts fast.
+ */
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Cause from "effect/Cause"
 import * as CliConfig from "effect/cli/CliConfig"
 import type * as CliError from "effect/cli/CliError"
+import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
+import type * as Layer from "effect/Layer"
 import { version } from "../base/version.ts"
+import type { BlockStorage, StorageError } from "../storage/BlockStorage.ts"
+import * as administration from "./commands/administration.ts"
+import * as records from "./commands/records.ts"
+import { serve } from "./commands/serve.ts"
 import { CommandFailure, type ExitCode } from "./failure.ts"
+import { terminalOf } from "./output/terminal.ts"
+import { invocationFailure, report } from "./report.ts"
 import { runProgram } from "./run.ts"
 import type { ServerLayer } from "./serve.ts"
-import { roles, serve } from "./serve.ts"
+import { settingFlags } from "./settings.ts"
 
-/** Gives the layers, which only commands that run an engine load: `src` never imports them. */
-export type LoadLayers = () => Promise<{ readonly ServerLayer: { readonly layer: ServerLayer } }>
+/** Gives the layers, which only commands that run an engine, or look into its files, load: `src` never imports them. */
+export type LoadLayers = () => Promise<{
+  readonly ServerLayer: { readonly layer: ServerLayer }
+  readonly StorageLayer: {
+    readonly layerFile: (
+      options: { readonly root: string; readonly create: boolean }
+    ) => Layer.Layer<BlockStorage, StorageError>
+  }
+}>
 
 /** The exit code where a signal ended the program: stopping a server is what it waits for. */
 let interruptedExitCode: number | undefined
 
-const serveCommand = (loadLayers: LoadLayers) =>
-  Command.make("serve", {
-    config: Flag.String("config").pipe(
-      Flag.withDescription("Configuration file; default ./varve.yaml where there is one"),
-      Flag.optional
-    ),
-    role: Flag.Literals("role", roles).pipe(
-      Flag.withDescription("Which programs to run in this process"),
-      Flag.withDefault("all")
-    ),
-    memory: Flag.Boolean("memory").pipe(
-      Flag.withDescription("Keep everything in memory: gone when the process ends"),
-      Flag.withDefault(false)
-    ),
-    dataDirectory: Flag.String("data-dir").pipe(
-      Flag.withDescription("Directory of the log and the data files"),
-      Flag.optional
-    ),
-    host: Flag.String("host").pipe(Flag.withDescription("Address to listen on"), Flag.optional),
-    insecure: Flag.Boolean("insecure").pipe(
-      Flag.withDescription("Listen where other machines can reach the server, although it has no authentication"),
-      Flag.withDefault(false)
-    )
-  }, ({ config, dataDirectory, host, insecure, memory, role }) =>
-    Effect.gen(function*() {
-      interruptedExitCode = 0
-      const { ServerLayer } = yield* Effect.promise(loadLayers)
-      return yield* serve({
-        config: Option.getOrUndefined(config) ?? process.env.VARVE_CONFIG,
-        role,
-        memory,
-        dataDirectory: Option.getOrUndefined(dataDirectory),
-        host: Option.getOrUndefined(host),
-        insecure,
-        environment: process.env
-      }, ServerLayer.layer)
-    })).pipe(Command.withDescription("Run ingestion and query in this process, over an embedded engine"))
-
-const command = (loadLayers: LoadLayers) =>
-  Command.make("varve").pipe(
+const command = (loadLayers: LoadLayers) => {
+  const layers = Effect.promise(loadLayers)
+  return Command.make("varve").pipe(
     Command.withDescription("An event-sourced, multi-tenant MVCC storage engine"),
-    Command.withSubcommands([serveCommand(loadLayers)])
+    Command.withSubcommands([
+      serve({
+        begin: Effect.sync(() => {
+          interruptedExitCode = 0
+        }),
+        server: Effect.map(layers, ({ ServerLayer }) => ServerLayer.layer)
+      }),
+      administration.tenant,
+      administration.schema,
+      records.ingest,
+      records.get,
+      records.query,
+      records.aggregate,
+      records.explain,
+      administration.status,
+      administration.config,
+      administration.wal(
+        Effect.map(layers, ({ StorageLayer }) => (root: string) => StorageLayer.layerFile({ root, create: false }))
+      )
+    ]),
+    Command.withGlobalFlags(settingFlags)
   )
+}
 
-/** One line for each of the message's, on standard error. */
-const tell = (message: string): Effect.Effect<void> =>
-  Effect.forEach(message.split("\n"), (line) => Console.error(`varve: ${line}`), { discard: true })
+/** Shows help and the version; what is wrong with a call is told as any other failure is. */
+const presenter: CliOutput.Presenter = {
+  present: (event) =>
+    Effect.sync(() => {
+      switch (event._tag) {
+        case "Help": {
+          // A group of commands by itself does nothing, which a script must not take for success.
+          const isAsked = event.reason === "Requested" || event.commandPath.length === 1
+          const stream = isAsked ? process.stdout : process.stderr
+          const { colors } = terminalOf(stream)
+          const formatter = CliOutput.defaultFormatter({ colors, inheritedFlags: "none", globalFlags: "summary" })
+          stream.write(`${formatter.formatHelpDoc(event.helpDoc)}\n`)
+          return
+        }
+        case "Version":
+          process.stdout.write(`${event.name} ${event.version}\n`)
+      }
+    })
+}
+
+const failWith = (failure: CommandFailure): Effect.Effect<ExitCode> => Effect.as(report(failure), failure.exitCode)
 
 const exitCodeOf = (error: CommandFailure | CliError.CliError): Effect.Effect<ExitCode> => {
-  if (error instanceof CommandFailure) return Effect.as(tell(error.message), error.exitCode)
-  if (error._tag !== "ShowHelp") return Effect.as(tell(error.message), 2)
-  // Help that was asked for is no error; what was shown for a wrong call is.
-  return Effect.succeed(error.errors.length > 0 ? 2 : 0)
+  if (error instanceof CommandFailure) return failWith(error)
+  if (error._tag !== "ShowHelp") return failWith(invocationFailure(["varve"], [error]))
+  if (error.errors.length > 0) return failWith(invocationFailure(error.commandPath, error.errors))
+  return Effect.succeed(error.commandPath.length === 1 ? 0 : 2)
+}
+
+/** A bug of ours: no stack trace for people who only want their records, unless they ask for it. */
+const tellBug = (cause: Cause.Cause<never>): Effect.Effect<ExitCode> => {
+  if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+  const wantsTrace = ["trace", "debug"].includes(process.env.VARVE_LOG_LEVEL ?? "")
+  const error = Cause.squash(cause)
+  return failWith(
+    new CommandFailure({
+      message: wantsTrace
+        ? Cause.pretty(cause)
+        : `unexpected failure, a bug in Varve: ${error instanceof Error ? error.message : String(error)}; ` +
+          "VARVE_LOG_LEVEL=debug shows where",
+      exitCode: 1,
+      reason: "UNEXPECTED"
+    })
+  )
+}
+
+/** Whoever reads the output may stop: `varve query ... | head`. */
+const endQuietlyOnClosedPipe = (): void => {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(0)
+      throw error
+    })
+  }
 }
 
 /** Runs the command that the process was called with, and ends the process. */
 export const main = (loadLayers: LoadLayers): void => {
+  endQuietlyOnClosedPipe()
   const program = Command.run(command(loadLayers), { version }).pipe(
     Effect.as<ExitCode>(0),
     Effect.catch(exitCodeOf),
+    Effect.catchCause(tellBug),
     Effect.provideService(CliConfig.CliConfig, {
       builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions]
     }),
+    Effect.provideService(CliOutput.Presenter, presenter),
     Effect.provide(NodeServices.layer)
   )
   runProgram({ interrupted: () => interruptedExitCode })(program, { disableErrorReporting: true })
