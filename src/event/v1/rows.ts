@@ -181,6 +181,8 @@ const decodeSection = (reader: ByteReader): RowBatch => {
   const table = reader.u32()
   const schemaVersion = reader.u32()
   const count = reader.u32()
+  // Each row has at least an offset of its key: nothing is allocated for rows that cannot be there.
+  if (count * 4 > reader.bytes.length) throw new FormatError(`${count} rows in ${reader.bytes.length} bytes`)
   const columnCount = reader.u32()
   const flags = reader.u32()
   reader.u32()
