@@ -143,6 +143,19 @@ describe("RecordWriter", () => {
     }
   })
 
+  it("messages that outgrow the buffer, wherever it ends", () => {
+    const records = Array.from({ length: 8 }, (_, i) => ({
+      key: `key-${i}`,
+      timestamp: i,
+      row: [i % 2 === 0, i, i * 1e9, i / 7, "ab".repeat(i * 4), Uint8Array.of(i), i * 1e6, { i }, ["x".repeat(i * 9)]]
+    }))
+    const expected = records.map((record) => ({ ...record, version: 1 }))
+    for (let capacity = 8; capacity < 800; capacity++) {
+      const writer = new RecordWriter(columns, 1, capacity)
+      if (!isDeepStrictEqual(decode(write(writer, records)), expected)) expect.fail(`capacity ${capacity}`)
+    }
+  })
+
   it("numbered keys", () => {
     const writer = new RecordWriter([columns[0]], 1)
     const prefix = Buffer.from("flüge.parquet#")

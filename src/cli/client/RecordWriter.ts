@@ -48,14 +48,18 @@ const bits64 = (1n << 64n) - 1n
 export class RecordWriter {
   private readonly kinds: ReadonlyArray<Kind>
   private readonly version: number
-  private bytes = Buffer.allocUnsafeSlow(256 * 1024)
+  private bytes: Buffer
   private at = headerBytes
   private recordStart = 0
   /** Records in the message. */
   count = 0
 
-  /** For rows of these columns, in the order and under the number of the schema version. */
-  constructor(columns: ReadonlyArray<Column>, version: number) {
+  /**
+   * For rows of these columns, in the order and under the number of the schema version. `capacity` is the size of the
+   * buffer to begin with, in bytes.
+   */
+  constructor(columns: ReadonlyArray<Column>, version: number, capacity = 256 * 1024) {
+    this.bytes = Buffer.allocUnsafeSlow(capacity)
     this.kinds = columns.map(({ type }) => (typeof type === "string" ? kinds[type] : "json"))
     this.version = version
   }
@@ -129,7 +133,8 @@ export class RecordWriter {
   }
 
   private value(kind: Kind, value: Value): void {
-    this.reserve(32)
+    // For the tag, the lengths and any value but a long one: what is behind `at` does not survive a move of the buffer.
+    this.reserve(16 + loopLengthMax)
     const { at, bytes } = this
     bytes[at] = 0x0a
     if (value === null) {
@@ -176,7 +181,6 @@ export class RecordWriter {
   private stringValue(text: string): void {
     const start = this.at + 1
     if (text.length <= loopLengthMax) {
-      this.reserve(4 + loopLengthMax)
       const { bytes } = this
       const at = start + 3
       const { length } = text
