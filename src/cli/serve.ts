@@ -15,6 +15,7 @@ import { version } from "../base/version.ts"
 import { type OpenPort, Servers } from "../transport/Servers.ts"
 import { CommandFailure } from "./failure.ts"
 import { layerLogging } from "./logging.ts"
+import { holdYoungGeneration } from "./youngGeneration.ts"
 
 /** What was asked for on the command line. */
 export interface ServeOptions {
@@ -147,6 +148,7 @@ const run = (server: ServerLayer, values: Values): Effect.Effect<never, CommandF
 export const serve = Effect.fnUntraced(
   function*(options: ServeOptions, server: ServerLayer): Effect.fn.Return<never, CommandFailure> {
     const { values } = yield* configure(options)
+    yield* Effect.sync(holdYoungGeneration)
     return yield* Effect.provide(run(server, values), layerLogging(values))
   }
 )
