@@ -4,7 +4,7 @@ import type { Problem } from "../../schema/problem.ts"
 import { type Column, formatType, type Json, type TableSchema } from "../../schema/types.ts"
 import { checkValue, nameList, type Value } from "../../schema/value.ts"
 import type { RecordWriter } from "../client/RecordWriter.ts"
-import { type CommandFailure, failure, usageFailure } from "../failure.ts"
+import { type CommandFailure, usageFailure } from "../failure.ts"
 
 /** Writes rows as records. */
 export interface RecordPlan {
@@ -50,6 +50,11 @@ const noKey = (column: Column): Problem => ({
   message: "null cannot be a key"
 })
 
+/** Standard input into a table without a key column. */
+export const keylessInput: CommandFailure = usageFailure(
+  "standard input has no name that keys could be made of, and the table has no key column; say --key COLUMN"
+)
+
 /** Decides how the rows of an input become records of a table. */
 export const makeRecordPlan = Effect.fnUntraced(
   function*({ key, name, schema, timestamp }: RecordPlanOptions): Effect.fn.Return<RecordPlan, CommandFailure> {
@@ -68,11 +73,7 @@ export const makeRecordPlan = Effect.fnUntraced(
       )
     }
     const isMade = keyIndex < 0 && schema.key === undefined
-    if (isMade && name === "-") {
-      return yield* failure(
-        "standard input has no name that keys could be made of, and the table has no key column; say --key COLUMN"
-      )
-    }
+    if (isMade && name === "-") return yield* keylessInput
     const prefix = Buffer.from(`${name}#`)
     const write: RecordPlan["write"] = (writer, values, number) => {
       const instant = timeIndex < 0 || values[timeIndex] === null

@@ -15,7 +15,7 @@ import type { Settings } from "../settings.ts"
 import type { Input, InputFormat } from "./Input.ts"
 import { openInput } from "./openInput.ts"
 import { showProgress } from "./progress.ts"
-import { makeRecordPlan } from "./recordPlan.ts"
+import { keylessInput, makeRecordPlan } from "./recordPlan.ts"
 import { Rejects } from "./Rejects.ts"
 import { Account, sendRows } from "./sendRows.ts"
 
@@ -40,6 +40,8 @@ const isMissing = ({ reason }: CommandFailure): boolean => reason === "TABLE_NOT
 
 /** Infers a schema from the input and registers it. */
 const register = Effect.fnUntraced(function*(settings: Settings, options: IngestOptions, input: Input) {
+  // Before the table is made, for nothing.
+  if (input.name === "-" && options.key === undefined) return yield* keylessInput
   const columns = yield* input.infer
   const inferred = documentOf(columns, options.key)
   if (inferred.problem !== undefined) {
@@ -86,12 +88,13 @@ const rejectedLines = (input: Input, rejects: Rejects): string => {
 }
 
 const rejection = (account: Account, rejects: Rejects): CommandFailure => {
+  const isOne = rejects.count === 1
   const where = rejects.problem === undefined
-    ? `they are in ${rejects.file}`
-    : `they could not be written to ${rejects.file}: ${rejects.problem}; say where with --rejects FILE`
+    ? `${isOne ? "it is" : "they are"} in ${rejects.file}`
+    : `${isOne ? "it" : "they"} could not be written to ${rejects.file}: ${rejects.problem}; say where with --rejects FILE`
   return new CommandFailure({
     message: `${formatCount(rejects.count)} of ${countOf(account.accepted + rejects.count, "record")} ` +
-      `${rejects.count === 1 ? "was" : "were"} rejected; ${where}`,
+      `${isOne ? "was" : "were"} rejected; ${where}`,
     exitCode: 1,
     reason: "REJECTED"
   })
@@ -142,8 +145,7 @@ export const runIngest = (settings: Settings, options: IngestOptions): Effect.Ef
     if (registration !== undefined) yield* note(registration)
     if (plan.madeKeys !== undefined) {
       yield* note(
-        `keys are made of the file's name and row numbers, like ${plan.madeKeys}: ingesting the file again writes the same ` +
-          "keys; --key COLUMN takes them from a column"
+        `keys are ${plan.madeKeys} and so on: ingesting this file again writes the same keys (--key takes them from a column)`
       )
     }
     const rejects = new Rejects(rejectsFile(options))
