@@ -7,6 +7,7 @@ import { AdminService, type TableSchema } from "../../transport/grpc/generated/v
 import { unary } from "../client/call.ts"
 import { registerSchema, type Target } from "../client/catalog.ts"
 import { connect } from "../client/Connection.ts"
+import { plainTimestamp } from "../client/records.ts"
 import { CommandFailure, failure } from "../failure.ts"
 import { openByteFeed } from "../ingest/ByteFeed.ts"
 import type { InputFormat } from "../ingest/Input.ts"
@@ -14,7 +15,6 @@ import { openInput } from "../ingest/openInput.ts"
 import type { Cell } from "../output/cell.ts"
 import { printRecord, printRows, write } from "../output/print.ts"
 import { toYaml } from "../output/yaml.ts"
-import { timestampCell } from "../read/answerRows.ts"
 import type { Settings } from "../settings.ts"
 
 /** A document over this size is none. */
@@ -95,7 +95,14 @@ const rowOf = ({ definition, position, registeredAt, table, version }: TableSche
   const parsed = parseDocument(definition)
   const schema = parsed.problem === undefined ? parsed.schema : undefined
   const shape = schema?.columns.map(({ name, nullable, type }) => `${name} ${formatType(type)}${nullable ? "?" : ""}`)
-  return [table, version, schema?.key ?? null, shape?.join(", ") ?? null, Number(position), timestampCell(registeredAt)]
+  return [
+    table,
+    version,
+    schema?.key ?? null,
+    shape?.join(", ") ?? null,
+    Number(position),
+    plainTimestamp(registeredAt)
+  ]
 }
 
 /** Prints the newest version of each table, or every version of one. */

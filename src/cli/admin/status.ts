@@ -6,11 +6,11 @@ import { QueryService } from "../../transport/grpc/generated/varve/v1/query_pb.t
 import { type DependencyHealth, HealthStatus } from "../../transport/grpc/generated/varve/v1/record_pb.ts"
 import { unary } from "../client/call.ts"
 import { connect } from "../client/Connection.ts"
+import { plainInteger, plainTimestamp } from "../client/records.ts"
 import type { CommandFailure } from "../failure.ts"
 import type { Cell } from "../output/cell.ts"
 import { formatBytes, formatCount } from "../output/numbers.ts"
 import { printRecord } from "../output/print.ts"
-import { integerCell, timestampCell } from "../read/answerRows.ts"
 import type { Settings } from "../settings.ts"
 
 /** A figure: as programs read it, and as people do where that is different. */
@@ -38,13 +38,13 @@ const health = (
 
 const count = (name: string, value: bigint): Figure => ({
   name,
-  value: integerCell(value),
+  value: plainInteger(value),
   text: formatCount(Number(value))
 })
 
 const bytes = (name: string, value: bigint): Figure => ({
   name,
-  value: integerCell(value),
+  value: plainInteger(value),
   text: formatBytes(Number(value))
 })
 
@@ -105,7 +105,7 @@ const query = ({ queryUrl, token }: Settings) =>
       count("first_position", log.firstPosition),
       count("written_position", log.writtenPosition),
       count("durable_position", log.durablePosition),
-      { name: "last_commit_time", value: timestampCell(log.lastCommitTime) },
+      { name: "last_commit_time", value: plainTimestamp(log.lastCommitTime) },
       measured("sync_mean_ms", log.syncMeanMs, " ms")
     ]
   }).pipe(Effect.scoped)

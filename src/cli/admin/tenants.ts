@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import { AdminService, type Tenant } from "../../transport/grpc/generated/varve/v1/admin_pb.ts"
 import { unary } from "../client/call.ts"
 import { connect } from "../client/Connection.ts"
+import { plainTimestamp } from "../client/records.ts"
 import type { CommandFailure } from "../failure.ts"
 import { printRows, write } from "../output/print.ts"
-import { timestampCell } from "../read/answerRows.ts"
 import type { Settings } from "../settings.ts"
 
 const columns = [
@@ -15,7 +15,7 @@ const columns = [
   { name: "created_at", isNumber: false }
 ]
 
-const rowOf = ({ createdAt, name, tables, tenantId }: Tenant) => [tenantId, name, tables, timestampCell(createdAt)]
+const rowOf = ({ createdAt, name, tables, tenantId }: Tenant) => [tenantId, name, tables, plainTimestamp(createdAt)]
 
 const open = ({ queryUrl, token }: Settings) => connect({ service: "query", url: queryUrl, token })
 

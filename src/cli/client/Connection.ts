@@ -28,9 +28,11 @@ export interface ConnectOptions {
 /** Bytes of answers that the server may send before any was taken. */
 const windowBytes = 8 * 1024 * 1024
 
+const examples = { ingestion: "http://127.0.0.1:8080", query: "http://127.0.0.1:8081" } as const
+
 const readUrl = ({ service, url }: ConnectOptions): Effect.Effect<URL, CommandFailure> => {
   const wrong = (problem: string) =>
-    usageFailure(`--${service}-url ${JSON.stringify(url)} ${problem}; write it as http://127.0.0.1:8080`)
+    usageFailure(`--${service}-url ${JSON.stringify(url)} ${problem}; write it as ${examples[service]}`)
   return Effect.gen(function*() {
     if (!URL.canParse(url)) return yield* wrong("is no URL")
     const parsed = new URL(url)

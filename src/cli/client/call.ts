@@ -41,22 +41,26 @@ export const unary = <I extends DescMessage, O extends DescMessage>(
     return Effect.sync(() => call.cancel())
   })
 
-/** Calls a method that answers with a stream, which is read no faster than it is taken. */
-export const serverStream = <I extends DescMessage, O extends DescMessage>(
+/**
+ * Calls a method that answers with a stream, which is read no faster than it is taken. `read` reads the messages and
+ * throws on bytes that are none.
+ */
+export const serverStream = <I extends DescMessage, O extends DescMessage, A>(
   connection: Connection,
   method: DescMethodServerStreaming<I, O>,
-  request: MessageInitShape<I>
-): Stream.Stream<MessageShape<O>, CommandFailure> =>
+  request: MessageInitShape<I>,
+  read: (bytes: Buffer) => A
+): Stream.Stream<A, CommandFailure> =>
   Stream.suspend(() => {
     const call = connection.client.makeServerStreamRequest(
       pathOf(method),
       serializer(method.input),
-      deserializer(method.output),
+      read,
       create(method.input, request),
       connection.metadata
     )
     return Stream.fromAsyncIterable(
-      call as AsyncIterable<MessageShape<O>>,
+      call as AsyncIterable<A>,
       (error) => callFailure(connection, error as grpc.ServiceError)
     ).pipe(
       Stream.buffer({ capacity: messagesAhead }),

@@ -22,7 +22,8 @@ const detailsOf = ({ metadata }: CallStatus) => {
 
 /** Why nothing was heard, in few words. */
 const causeOf = (details: string): string => {
-  const known = /\b(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ECONNRESET)\b/.exec(details)
+  if (/Connection dropped|ECONNRESET|GOAWAY/.test(details)) return "the connection was lost"
+  const known = /\b(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)\b/.exec(details)
     ?.[1]
   switch (known) {
     case "ECONNREFUSED":

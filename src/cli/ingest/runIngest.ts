@@ -91,7 +91,9 @@ const rejection = (account: Account, rejects: Rejects): CommandFailure => {
   const isOne = rejects.count === 1
   const where = rejects.problem === undefined
     ? `${isOne ? "it is" : "they are"} in ${rejects.file}`
-    : `${isOne ? "it" : "they"} could not be written to ${rejects.file}: ${rejects.problem}; say where with --rejects FILE`
+    : `${
+      isOne ? "it" : "they"
+    } could not be written to ${rejects.file}: ${rejects.problem}; say where with --rejects FILE`
   return new CommandFailure({
     message: `${formatCount(rejects.count)} of ${countOf(account.accepted + rejects.count, "record")} ` +
       `${isOne ? "was" : "were"} rejected; ${where}`,

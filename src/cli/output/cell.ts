@@ -22,13 +22,10 @@ export const isNumberType = (type: string): boolean =>
 export const objectOf = (columns: ReadonlyArray<OutputColumn>, row: Row): { readonly [name: string]: Cell } => {
   const object: Record<string, Cell> = {}
   for (let i = 0; i < columns.length; i++) {
-    // Not an assignment, which for a column called __proto__ would set the prototype.
-    Object.defineProperty(object, columns[i].name, {
-      value: row[i],
-      enumerable: true,
-      writable: true,
-      configurable: true
-    })
+    const { name } = columns[i]
+    // An assignment to __proto__ would set the prototype.
+    if (name === "__proto__") Object.defineProperty(object, name, { value: row[i], enumerable: true })
+    else object[name] = row[i]
   }
   return object
 }

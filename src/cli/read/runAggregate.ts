@@ -5,10 +5,11 @@ import { type AggregateRequestSchema, QueryService } from "../../transport/grpc/
 import { unary } from "../client/call.ts"
 import type { Target } from "../client/catalog.ts"
 import { connect } from "../client/Connection.ts"
+import { plainValue } from "../client/records.ts"
 import type { CommandFailure } from "../failure.ts"
 import { printRows } from "../output/print.ts"
 import type { Settings } from "../settings.ts"
-import { cellsOf, footer, outputColumns } from "./answerRows.ts"
+import { footer, outputColumns } from "./answerRows.ts"
 import { parseAggregations, parseAsOf, parseList, parseOrderBy } from "./requestParts.ts"
 import { tellFooter } from "./runQuery.ts"
 
@@ -50,7 +51,7 @@ export const runAggregate = (settings: Settings, options: AggregateOptions): Eff
     const request = yield* aggregateRequest(options)
     const connection = yield* connect({ service: "query", url: settings.queryUrl, token: settings.token })
     const answer = yield* unary(connection, QueryService.method.aggregate, request)
-    const rows = answer.typedRows.map(({ values }) => cellsOf(values))
+    const rows = answer.typedRows.map(({ values }) => values.map(plainValue))
     const printed = yield* printRows(settings.format, outputColumns(answer.columns), rows)
     yield* tellFooter(settings, footer(printed, answer.position, answer.stats))
   }).pipe(Effect.scoped)

@@ -3,10 +3,10 @@ import * as Effect from "effect/Effect"
 import { QueryService } from "../../transport/grpc/generated/varve/v1/query_pb.ts"
 import { unary } from "../client/call.ts"
 import { connect } from "../client/Connection.ts"
+import { plainInteger } from "../client/records.ts"
 import type { CommandFailure } from "../failure.ts"
 import { printRows, write } from "../output/print.ts"
 import type { Settings } from "../settings.ts"
-import { integerCell } from "./answerRows.ts"
 import { type AggregateOptions, aggregateRequest } from "./runAggregate.ts"
 import { type QueryOptions, queryRequest } from "./runQuery.ts"
 
@@ -44,8 +44,8 @@ export const runExplain = (settings: Settings, options: ExplainOptions): Effect.
         step.name,
         step.detail,
         step.columns,
-        integerCell(step.estimatedRows),
-        step.actualRows === undefined ? null : integerCell(step.actualRows),
+        plainInteger(step.estimatedRows),
+        step.actualRows === undefined ? null : plainInteger(step.actualRows),
         step.elapsedMs ?? null
       ])
     )

@@ -4,10 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { type GetHistoryRequestSchema, QueryService } from "../../transport/grpc/generated/varve/v1/query_pb.ts"
-import type { DataRecord } from "../../transport/grpc/generated/varve/v1/record_pb.ts"
 import { unary } from "../client/call.ts"
 import type { Target } from "../client/catalog.ts"
 import { connect, type Connection } from "../client/Connection.ts"
+import { plainRecord, type ReadRecord } from "../client/records.ts"
 import { CommandFailure } from "../failure.ts"
 import { printRecord, printStream } from "../output/print.ts"
 import type { Settings } from "../settings.ts"
@@ -47,9 +47,10 @@ const request = Effect.fnUntraced(function*(options: GetOptions) {
 const getRecord = Effect.fnUntraced(function*(settings: Settings, options: GetOptions, connection: Connection) {
   const answer = yield* unary(connection, QueryService.method.getRecord, yield* request(options))
   if (answer.record === undefined) return
-  const parts = [keyPart, ...versionParts, ...(Object.keys(answer.record.metadata).length > 0 ? [metadataPart] : [])]
+  const record = plainRecord(answer.record)
+  const parts = [keyPart, ...versionParts, ...(record.metadata === null ? [] : [metadataPart])]
   const names = [...parts.map(({ column }) => column), ...outputColumns(answer.columns)]
-  const [row] = recordRows(parts, answer.columns, [answer.record])
+  const [row] = recordRows(parts, answer.columns, [record])
   yield* printRecord(settings.format, names.map(({ name }, i) => [name, row[i]] as const))
   yield* tellFooter(settings, footer(1, answer.position, answer.stats))
 })
@@ -59,12 +60,12 @@ const furtherPages = (
   connection: Connection,
   first: MessageInitShape<typeof GetHistoryRequestSchema>,
   cursor: string
-): Stream.Stream<ReadonlyArray<DataRecord>, CommandFailure> =>
+): Stream.Stream<ReadonlyArray<ReadRecord>, CommandFailure> =>
   cursor === "" ?
     Stream.empty :
     Stream.paginate(cursor, (cursor) =>
       Effect.map(unary(connection, QueryService.method.getHistory, { ...first, cursor }), (answer) => [
-        [answer.versions],
+        [answer.versions.map(plainRecord)],
         answer.nextCursor === "" ? Option.none() : Option.some(answer.nextCursor)
       ]))
 
@@ -87,7 +88,7 @@ const getHistory = Effect.fnUntraced(function*(settings: Settings, options: GetO
     settings.format,
     [...parts.map(({ column }) => column), ...outputColumns(columns)],
     Stream.map(
-      Stream.concat(Stream.succeed(versions), furtherPages(connection, first, nextCursor)),
+      Stream.concat(Stream.succeed(versions.map(plainRecord)), furtherPages(connection, first, nextCursor)),
       (some) => recordRows(parts, columns, some)
     )
   )

@@ -3,10 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { queryLimitDefault } from "../../base/limits.ts"
 import { QueryService, type QueryStats, type ResultColumn } from "../../transport/grpc/generated/varve/v1/query_pb.ts"
-import type { DataRecord } from "../../transport/grpc/generated/varve/v1/record_pb.ts"
 import { serverStream, unary } from "../client/call.ts"
 import type { Target } from "../client/catalog.ts"
 import { connect, type Connection } from "../client/Connection.ts"
+import { plainRecord, type ReadRecord, readStreamMessage } from "../client/records.ts"
 import { CommandFailure } from "../failure.ts"
 import { printStream, tell } from "../output/print.ts"
 import { dim, terminalOf } from "../output/terminal.ts"
@@ -46,7 +46,7 @@ export const queryRequest = (options: QueryOptions) =>
 interface Answer {
   readonly columns: ReadonlyArray<ResultColumn>
   readonly position: bigint
-  readonly records: Stream.Stream<ReadonlyArray<DataRecord>, CommandFailure>
+  readonly records: Stream.Stream<ReadonlyArray<ReadRecord>, CommandFailure>
   /** Known when the records were read. */
   readonly stats: () => QueryStats | undefined
 }
@@ -54,7 +54,7 @@ interface Answer {
 const page = Effect.fnUntraced(function*(connection: Connection, options: QueryOptions) {
   const request = yield* queryRequest(options)
   const { columns, position, records, stats } = yield* unary(connection, QueryService.method.query, request)
-  const answer: Answer = { columns, position, records: Stream.succeed(records), stats: () => stats }
+  const answer: Answer = { columns, position, records: Stream.succeed(records.map(plainRecord)), stats: () => stats }
   return answer
 })
 
@@ -70,16 +70,16 @@ const stream = Effect.fnUntraced(
     const messages = serverStream(connection, QueryService.method.queryStream, {
       ...(yield* selection(options)),
       limit: BigInt(options.limit ?? 0)
-    })
+    }, readStreamMessage)
     const pull = yield* Stream.toPull(messages)
     let stats: QueryStats | undefined
     const [first, ...others] = yield* Effect.catchTag(pull, "Done", () => Effect.fail(incomplete(connection)))
-    if (first.message.case !== "header") return yield* incomplete(connection)
-    const { columns, position } = first.message.value
+    if (first.kind !== "header") return yield* incomplete(connection)
+    const { columns, position } = first.header
     const records = Stream.concat(Stream.fromIterable(others), Stream.fromPull(Effect.succeed(pull))).pipe(
-      Stream.map(({ message }) => {
-        if (message.case === "summary") stats = message.value.stats
-        return message.case === "batch" ? message.value.records : []
+      Stream.map((message) => {
+        if (message.kind === "summary") stats = message.summary.stats
+        return message.kind === "batch" ? message.records : []
       }),
       // Without the summary, which comes last, something is missing.
       Stream.concat(Stream.suspend(() => stats === undefined ? Stream.fail(incomplete(connection)) : Stream.empty))
