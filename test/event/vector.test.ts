@@ -6,7 +6,7 @@ import {
   appendVector,
   Int64Vector,
   makeVector,
-  TextVector,
+  type TextVector,
   type Vector,
   type VectorKind
 } from "../../src/event/vector.ts"

@@ -1,7 +1,7 @@
 /** Memtables and their index against a Map that keeps every version of every key. */
 import { assert, describe, it } from "@effect/vitest"
 import { hashRange } from "../../src/base/bytes.ts"
-import * as Position from "../../src/base/position.ts"
+import type * as Position from "../../src/base/position.ts"
 import { RowBatch } from "../../src/event/rowBatch.ts"
 import { setNull, TextVector } from "../../src/event/vector.ts"
 import { KeyIndex } from "../../src/mvcc/keyIndex.ts"
@@ -40,7 +40,7 @@ const check = (versions: TableVersions, model: Model, position: number, keys: Re
     const newest = all.findLast((version) => version.position <= position)
     if (newest !== undefined) expected.set(key, newest.text)
   }
-  assert.deepStrictEqual(new Map([...visibleAt(versions, position)].sort()), new Map([...expected].sort()))
+  assert.deepStrictEqual(Object.fromEntries(visibleAt(versions, position)), Object.fromEntries(expected))
   for (const key of keys) {
     const found = versions.find(utf8(key), position as Position.Position)
     assert.strictEqual(found && versionOf(found), expected.get(key), `${JSON.stringify(key)} at ${position}`)
