@@ -15,8 +15,11 @@ import { type BatchReceipt, IngestionError, type IngestionService, type StreamAn
 import type { Meters } from "./meters.ts"
 import { type IngestRequest, read, readStreamMessage } from "./requestReader.ts"
 
-/** Messages of one stream that are decoded or being committed at a time. */
-const messagesInFlightMax = 16
+/**
+ * Messages of one stream that are decoded or being committed at a time: more than one group takes, so that the next
+ * group gathers while one is being synced.
+ */
+const messagesInFlightMax = 64
 
 /** What a client may have in flight beyond what was acknowledged. Flow control of HTTP/2 holds it to that. */
 const creditBytes = messageBytesMax
