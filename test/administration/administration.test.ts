@@ -62,13 +62,12 @@ describe("a tenant", () => {
   ])("may not be called %j", ([tenant, expected]) =>
     Effect.gen(function*() {
       const { administration, opened, register } = yield* setUp()
-      for (
-        const effect of [
-          administration.createTenant({ tenant, name: "" }, unrestricted),
-          register(definitionOf([id]), "x", tenant)
-        ] as const
-      ) {
-        const found = yield* refusal(Effect.asVoid(effect))
+      const attempts: ReadonlyArray<Effect.Effect<unknown, AdministrationError>> = [
+        administration.createTenant({ tenant, name: "" }, unrestricted),
+        register(definitionOf([id]), "x", tenant)
+      ]
+      for (const attempt of attempts) {
+        const found = yield* refusal(attempt)
         assert.isTrue(found.startsWith("INVALID_NAME tenant_id: tenant_id: ") && found.includes(expected), found)
       }
       if (tenant !== "")
