@@ -5,12 +5,15 @@ import type { Target } from "./decodeRecords.ts"
 
 /**
  * One batch for each table, its rows in the order of the request: the last write of a key must come last. Nearly always
- * a table has one target, whose batch it is; several are copied row by row.
+ * a table has one target, whose batch it is; several are copied row by row. Tables are in the order of their first row,
+ * whatever was refused before it: equal rows are equal batches.
  */
-export const batchesOf = (targets: ReadonlyArray<Target>): ReadonlyArray<RowBatch> =>
-  [...Map.groupBy(targets, (target) => target.table.id).values()].map((parts) =>
+export const batchesOf = (targets: ReadonlyArray<Target>): ReadonlyArray<RowBatch> => {
+  const ordered = targets.toSorted((left, right) => left.recordIndexes[0] - right.recordIndexes[0])
+  return [...Map.groupBy(ordered, (target) => target.table.id).values()].map((parts) =>
     parts.length === 1 ? parts[0].decoder.batch : merge(parts)
   )
+}
 
 const merge = (targets: ReadonlyArray<Target>): RowBatch => {
   const rows = targets
