@@ -1,4 +1,5 @@
 /** Parquet files: every type comes out as what it means, exactly, in every codec and over any number of row groups. */
+/* oxlint-disable vitest/no-standalone-expect -- the rule does not know that it.effect is a test */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

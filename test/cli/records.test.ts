@@ -91,12 +91,14 @@ describe("readStreamMessage", () => {
   })
 
   it.each([
-    [[0x12, 5, 0x0a, 4, 0x1a]],
+    [[0x12, 3, 0x0a, 4, 0x1a]],
     [[0x12, 2, 0x0a, 0x80]],
     [[0x12, 4, 0x0a, 2, 0x2a, 0xff]],
     [[0x12, 6, 0x0a, 4, 0x2a, 2, 0x0a, 3]],
     [[0xff, 0xff]]
   ])("refuses %j", (bytes) => {
-    expect(() => readStreamMessage(Buffer.from(bytes))).toThrow()
+    expect(() => readStreamMessage(Buffer.from(bytes))).toThrow(
+      /the answer's bytes are no varve\.v1\.QueryStreamResponse|invalid|premature/
+    )
   })
 })
