@@ -8,6 +8,7 @@ import { load } from "../../base/configuration/load.ts"
 import { frameKinds } from "../../event/Event.ts"
 import { formatTimestamp } from "../../schema/timestamp.ts"
 import type { BlockStorage, StorageError } from "../../storage/BlockStorage.ts"
+import { ownerFileName } from "../../storage/fileLock.ts"
 import { inspectLog } from "../../wal/inspectLog.ts"
 import { logFolderDefault } from "../../wal/makeWal.ts"
 import { type Damage, type LogReport, verifyLog } from "../../wal/verifyLog.ts"
@@ -52,7 +53,7 @@ const findDirectory = Effect.fnUntraced(function*({ dataDirectory }: LogOptions)
 /** Says so where a server has the log open: what it is just writing looks unfinished. */
 const warnOfOwner = (directory: string): Effect.Effect<void> => {
   try {
-    const { pid } = JSON.parse(fs.readFileSync(path.join(directory, "LOCK.owner"), "utf8")) as { readonly pid: number }
+    const { pid } = JSON.parse(fs.readFileSync(path.join(directory, ownerFileName), "utf8")) as { readonly pid: number }
     process.kill(pid, 0)
     return tell(`process ${pid} has this log open: what it is just writing may look like a torn tail\n`)
   } catch {

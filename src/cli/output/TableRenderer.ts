@@ -53,6 +53,7 @@ export const layOut = (
   return shown.map((layout, i) => ({ ...layout, width: fitted[i] }))
 }
 
+/** Renders rows: the first ones decide how wide columns are. */
 export class TableRenderer {
   private readonly columns: ReadonlyArray<OutputColumn>
   private readonly terminal: Terminal
