@@ -275,6 +275,16 @@ describe("durability", () => {
         "FSYNCED",
         "FSYNCED"
       ])
+      // A retry among them that asks for more than the first write got.
+      yield* opened.pipeline.commit(writeOf(table, [["d", "1"]], { key: "k" }))
+      const retried = yield* commitGroup(opened, gate, table, [
+        writeOf(table, [["a", "2"]]),
+        writeOf(table, [["d", "1"]], { key: "k", durability: "FSYNCED" })
+      ])
+      assert.deepStrictEqual(retried.results.map((result) => result._tag === "Success" && result.success.durability), [
+        "FSYNCED",
+        "FSYNCED"
+      ])
     }))
 
   it.live("comes by itself in intervals, and with a schema at once", () =>

@@ -10,7 +10,17 @@ import { type Dice, seeded } from "../support/dice.ts"
 import { cellsOfRow, cellsOfStruct, refused } from "../support/naiveRows.ts"
 import { type Document, randomDocument } from "../support/randomSchema.ts"
 import { validKind, validValue } from "../support/randomValue.ts"
-import { type Kind, noKind, recordBytes, rowBytes, structBytes, type WireValue } from "../support/wireRecord.ts"
+import {
+  entryBytes,
+  fieldBytes,
+  type Kind,
+  noKind,
+  recordBytes,
+  rowBytes,
+  structBytes,
+  valueBytes,
+  type WireValue
+} from "../support/wireRecord.ts"
 
 const everyType: Document = {
   columns: [
@@ -249,5 +259,77 @@ describe("bytes that were changed", () => {
     for (const result of harness.decode(dice.times(50, () => dice.bytes(dice.below(60))))) {
       assert.isTrue("error" in result)
     }
+  })
+})
+
+describe("what no library writes", () => {
+  const harness = makeHarness(
+    catalogOf({ x: [{ columns: [{ name: "b", type: "bool" }, { name: "n", type: "int64", nullable: true }] }] })
+  )
+  const number = valueBytes(7)
+  const yes = valueBytes(true)
+  const b = entryBytes("b", yes)
+  const n = entryBytes("n", number)
+  const typedYes = fieldBytes(1, Uint8Array.of(0x08, 1))
+  const data = (...entries: ReadonlyArray<Uint8Array>) =>
+    recordBytes({ table: "x", key: "k", data: Buffer.concat(entries) })
+  const row = (...values: ReadonlyArray<Uint8Array>) =>
+    recordBytes({ table: "x", key: "k", row: Buffer.concat(values) })
+  /** Field 1 of a Struct with this entry. */
+  const entry = (...bytes: ReadonlyArray<number>) => fieldBytes(1, Uint8Array.from(bytes))
+
+  it.each<[string, Uint8Array]>([
+    ["an entry with two names", data(b, entry(0x0a, 1, 0x6e, 0x0a, 1, 0x6e, 0x12, ...[number.length, ...number]))],
+    ["an entry with two values", data(b, entry(0x0a, 1, 0x6e, 0x12, 0, 0x12, 0))],
+    ["an entry whose value is a number", data(b, entry(0x0a, 1, 0x6e, 0x10, 5))],
+    ["an entry with a field of number 0", data(b, entry(0x0a, 1, 0x6e, 0x00, 5))],
+    ["a Struct with another field", data(b, n, Uint8Array.of(0x10, 5))],
+    [
+      "a length of more than 32 bits",
+      data(b, Uint8Array.of(0x0a, 0x85, 0x80, 0x80, 0x80, 0x10, 0x0a, 1, 0x6e, 0x12, 0))
+    ],
+    ["a tag of more than 32 bits", data(b, Uint8Array.of(0x8a, 0x80, 0x80, 0x80, 0x10, 5, 0x0a, 1, 0x6e, 0x12, 0))],
+    ["a bool that does not end", data(entryBytes("b", Uint8Array.of(0x20, 0x80)))],
+    ["a number that is cut", data(b, entryBytes("n", number.subarray(0, 8)))],
+    ["a number that is too long", data(b, entryBytes("n", Buffer.concat([number, Uint8Array.of(0)])))],
+    ["a typed bool without its value", row(fieldBytes(1, Uint8Array.of(0x08)), fieldBytes(1, new Uint8Array()))],
+    ["a typed bool that does not end", row(fieldBytes(1, Uint8Array.of(0x08, 0x81)), fieldBytes(1, new Uint8Array()))],
+    ["a typed value of two kinds", row(typedYes, fieldBytes(1, Uint8Array.of(0x10, 5, 0x10, 7)))],
+    ["a typed value with bytes behind it", row(typedYes, fieldBytes(1, Uint8Array.of(0x10, 5, 0)))],
+    ["a group", Buffer.concat([data(b, n), Uint8Array.of(0x7b, 0x7c)])],
+    ["a payload that is a number", Buffer.concat([data(b, n), Uint8Array.of(0x20, 5)])],
+    ["a deletion mark that is a text", Buffer.concat([data(b, n), fieldBytes(11, Uint8Array.of(1))])],
+    ["two times", Buffer.concat([data(b, n), fieldBytes(6, new Uint8Array()), fieldBytes(6, new Uint8Array())])]
+  ])("%s is refused, and the next record is not touched", (_, record) => {
+    const [before, at, after] = harness.decode([data(b, n), record, data(b, n)])
+    assert.isTrue("error" in at)
+    assert.deepStrictEqual(rowOf(before).cells, ["true", "7"])
+    assert.deepStrictEqual(rowOf(after).cells, ["true", "7"])
+  })
+
+  it.each<[string, Uint8Array]>([
+    ["a bool of two bytes", data(entryBytes("b", Uint8Array.of(0x20, 0x81, 0x00)), n)],
+    [
+      "a typed bool of two bytes",
+      row(fieldBytes(1, Uint8Array.of(0x08, 0x81, 0x00)), fieldBytes(1, Uint8Array.of(0x10, 7)))
+    ],
+    ["a typed value with a field that nobody knows", row(typedYes, fieldBytes(1, Uint8Array.of(0x10, 7, 0x78, 1)))],
+    [
+      "a Value with a field that nobody knows",
+      data(b, entryBytes("n", Buffer.concat([number, Uint8Array.of(0x78, 1)])))
+    ]
+  ])("%s is read all the same", (_, record) => {
+    assert.deepStrictEqual(harness.decode([record, record]).map((result) => rowOf(result).cells), [["true", "7"], [
+      "true",
+      "7"
+    ]])
+  })
+
+  it("a bool of two bytes that are 0 is false", () => {
+    const results = harness.decode([
+      data(entryBytes("b", Uint8Array.of(0x20, 0x80, 0x00)), n),
+      row(fieldBytes(1, Uint8Array.of(0x08, 0x80, 0x00)), fieldBytes(1, Uint8Array.of(0x10, 7)))
+    ])
+    assert.deepStrictEqual(results.map((result) => rowOf(result).cells[0]), ["false", "false"])
   })
 })

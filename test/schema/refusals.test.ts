@@ -3,9 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { nestingDepthMax } from "../../src/base/limits.ts"
 import type { ColumnType, Json } from "../../src/schema/types.ts"
 import { catalogOf, type DecodedRecord, makeHarness } from "../support/decoding.ts"
-import { seeded } from "../support/dice.ts"
+import { Dice, seeded } from "../support/dice.ts"
 import { cellsOfStruct } from "../support/naiveRows.ts"
 import { type Document, randomName } from "../support/randomSchema.ts"
+import { validValue } from "../support/randomValue.ts"
 import {
   entryBytes,
   fieldBytes,
@@ -18,17 +19,28 @@ import {
   type WireValue
 } from "../support/wireRecord.ts"
 
-/** What becomes of a value in column `c` of the type: the cell, or the reason, field and message. */
-const decodeValue = (
-  type: ColumnType,
-  value: { readonly struct: WireValue } | { readonly row: Kind },
-  nullable = false
-) => {
-  const harness = makeHarness(catalogOf({ x: [{ columns: [{ name: "c", type, nullable }] }] }))
+/**
+ * What becomes of a value in column `c` of the type: the cell, or the reason, field and message. It comes after a good
+ * one, so that the code which expects the same columns again meets it too.
+ */
+const decodeValue = (type: ColumnType, value: { readonly struct: WireValue } | { readonly row: Kind }) => {
+  const harness = makeHarness(catalogOf({ x: [{ columns: [{ name: "c", type }] }] }))
+  const good = seededValue(type)
   const payload = "struct" in value ? { data: structBytes([["c", value.struct]]) } : { row: rowBytes([value.row]) }
-  const [result] = harness.decode([recordBytes({ table: "x", key: "k", ...payload })])
-  return "row" in result ? result.row.cells[0] : `${result.error.reason} ${result.error.message}`
+  const record = recordBytes({ table: "x", key: "k", ...payload })
+  const tell = (result: DecodedRecord) =>
+    "row" in result ? result.row.cells[0] : `${result.error.reason} ${result.error.message}`
+  const [first, before, second] = harness.decode([
+    record,
+    recordBytes({ table: "x", key: "k", data: structBytes([["c", good]]) }),
+    record
+  ])
+  assert.isTrue("row" in before)
+  assert.strictEqual(tell(second), tell(first))
+  return tell(second)
 }
+
+const seededValue = (type: ColumnType): Json => validValue(new Dice(1), type)
 
 const nested = (levels: number): Json => {
   let value: Json = 1

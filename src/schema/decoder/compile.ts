@@ -102,7 +102,7 @@ export const compileDecoder = (stored: TableSchema, written: TableSchema = store
       malformed: () =>
         refuse({ reason: "MALFORMED_MESSAGE", field: "", message: "the bytes are no google.protobuf.Struct" }),
       readEntry: (bytes: Uint8Array, start: number, end: number): number => {
-        if (wire.readVarint32(bytes, start, end) !== 0x0a) return -1
+        if (wire.readTag(bytes, start, end) !== 0x0a) return -1
         const length = wire.readLength(bytes, wire.cursor, end)
         if (length < 0) return -1
         const from = wire.cursor

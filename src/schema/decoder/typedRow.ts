@@ -48,7 +48,7 @@ export const typedRowDecoder = (
   return (bytes: Uint8Array, view: DataView, start: number, end: number, row: number): boolean => {
     let count = 0
     for (let at = start; at < end; count++) {
-      if (wire.readVarint32(bytes, at, end) !== 0x0a) return malformed()
+      if (wire.readTag(bytes, at, end) !== 0x0a) return malformed()
       const length = wire.readLength(bytes, wire.cursor, end)
       if (length < 0) return malformed()
       at = wire.cursor
@@ -89,10 +89,13 @@ const storeTypedValue = (
   const at = start + 1
   switch (column.type) {
     case "bool":
-      if (tag === boolTag && end - at === 1 && bytes[at] < 2 && vector.kind === "bool") {
-        vector.values[row] = bytes[at]
-        vector.nulls[row] = 0
-        return true
+      if (tag === boolTag && vector.kind === "bool") {
+        const low = wire.readVarint64(bytes, at, end)
+        if (low >= 0 && wire.cursor === end) {
+          vector.values[row] = (low | wire.high) === 0 ? 0 : 1
+          vector.nulls[row] = 0
+          return true
+        }
       }
       break
     case "int32":
