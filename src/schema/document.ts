@@ -1,4 +1,5 @@
 /** Schema documents: from JSON to a checked schema, and back to the canonical form that the log keeps. */
+import { FormatError } from "../base/byteCursor.ts"
 import { columnsMax, nestingDepthMax } from "../base/limits.ts"
 import { columnNameProblem } from "../base/names.ts"
 import type { Reason } from "../base/reason.ts"
@@ -37,8 +38,18 @@ export const parseDocument = (text: string, earlier: ReadonlyArray<TableSchema> 
   }
 }
 
-/** Reads what `canonicalDocument` wrote: the log's own copy, ids included. */
-export const readCanonical = (text: string): TableSchema => readSchema(JSON.parse(text), [], true)
+/** Reads what `canonicalDocument` wrote: the log's own copy, ids included. Throws `FormatError` for anything else. */
+export const readCanonical = (text: string): TableSchema => {
+  try {
+    return readSchema(JSON.parse(text), [], true)
+  } catch (error) {
+    if (!(error instanceof Refusal || error instanceof SyntaxError)) throw error
+    const where = error instanceof Refusal ? `${error.problem.field}: ` : ""
+    throw new FormatError(
+      `schema is not readable, a newer version of Varve may have written it: ${where}${error.message}`
+    )
+  }
+}
 
 /** The document in one form for one schema. */
 export const canonicalDocument = (schema: TableSchema): string =>

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
 import { OnDaemonDeath } from "../../src/base/daemon.ts"
 import type { Position } from "../../src/base/position.ts"
 import type { CommitError, CommitReceipt } from "../../src/mvcc/CommitPipeline.ts"
@@ -235,6 +236,23 @@ describe("the catalog", () => {
       assert.deepStrictEqual(seen, [true, true])
     }))
 })
+
+it.effect("commit times never go back, whatever the clock does", () =>
+  Effect.gen(function*() {
+    const storage = yield* makeMemoryStorage
+    const times: Array<number> = []
+    for (const seconds of [100, 50, 120]) {
+      yield* TestClock.setTime(seconds * 1000)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const opened = yield* openEngine(storage)
+        const table = yield* registerTable(opened)
+        const { commitTime, lastPosition } = yield* opened.pipeline.commit(writeOf(table, [["a", "1"]]))
+        assert.strictEqual(opened.mvcc.commitTime(lastPosition), commitTime)
+        times.push(commitTime)
+      }))
+    }
+    assert.deepStrictEqual(times, [100_000_000, 100_000_000, 120_000_000])
+  }))
 
 describe("durability", () => {
   it.live("is never said to be more than it is", () =>

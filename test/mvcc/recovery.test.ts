@@ -27,6 +27,18 @@ describe("recovery", () => {
       /^the log at position 3: event kind 999 is unknown: the log was written by a newer version of Varve/
     ],
     ["of a known kind that cannot be read", 1, "{\"tenant\":5}", /^the log at position 3: event is not readable/],
+    [
+      "of a schema with a type that is none",
+      2,
+      JSON.stringify({
+        tenant: "t",
+        table: "y",
+        tableId: 2,
+        version: 1,
+        definition: "{\"columns\":[{\"id\":1,\"name\":\"a\",\"type\":\"decimal\"}]}"
+      }),
+      /^the log at position 3: schema is not readable, a newer version of Varve may have written it: columns\[0\]\.type: "decimal" is no type/
+    ],
     ["of rows that are none", 3, "x", /^the log at position 3: 4 bytes expected at offset 0, 1 are there/]
   ])("stops at an event %s, and names its position", ([, kind, payload, message]) =>
     Effect.gen(function*() {
