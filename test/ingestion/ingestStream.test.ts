@@ -218,6 +218,32 @@ describe("a stream", () => {
   )
 })
 
+it.live("a message that comes while others wait for room waits behind them", () =>
+  Effect.gen(function*() {
+    // However the moments fall between the room that is given back and the message that comes.
+    for (let moments = 0; moments < 16; moments++) {
+      const { opened, table } = yield* setUp()
+      const room = yield* Deferred.make<void>()
+      const holding = yield* Effect.forkChild(opened.pipeline.admit(64 * 1024 * 1024, Deferred.await(room)), {
+        startImmediately: true
+      })
+      const input = yield* Queue.unbounded<Uint8Array>()
+      const stream = yield* opened.ingestion.ingestStream(Stream.fromQueue(input), unrestricted).pipe(
+        Stream.runDrain,
+        Effect.forkChild
+      )
+      yield* Queue.offerAll(input, [init({ tenant: "t", table: "x" }), record(own("a", "1")), record(own("a", "2"))])
+      for (let i = 0; i < 20; i++) yield* Effect.yieldNow
+      yield* Deferred.succeed(room, undefined)
+      for (let i = 0; i < moments; i++) yield* Effect.yieldNow
+      yield* Queue.offerAll(input, [record(own("a", "3")), commit()])
+      yield* Fiber.join(stream)
+      yield* Fiber.join(holding)
+      const values = [2, 3, 4].map((position) => valueAt(opened, table, "a", position))
+      assert.deepStrictEqual(values, ["1", "2", "3"], `after ${moments} moments`)
+    }
+  }))
+
 describe("a stream that is cancelled", () => {
   it.live("keeps every message or none of it, in order, and everything that was acknowledged", () =>
     Effect.gen(function*() {
