@@ -123,16 +123,22 @@ describe("the decoders' service", () => {
     assert.strictEqual(third.batch.count, 0)
   })
 
-  it("forgets the schema that was not used for longest, and what was lent of it", () => {
+  it("forgets the schema that was not used for longest, and keeps no memory for what was lent of it", () => {
     const decoders = makeDecoders()
     const old = version(1, ["a"])
-    const lent = decoders.borrow(old, old)
+    const lent = Array.from({ length: 5 }, () => decoders.borrow(old, old))
+    // Together more than may be kept.
+    for (const { batch } of lent) batch.keys.reserveHeap(60 * 1024 * 1024, 0)
     for (let table = 2; table <= 1025; table++) {
       const next = version(table, ["a"])
       decoders.giveBack(decoders.borrow(next, next))
     }
-    decoders.giveBack(lent)
-    assert.notStrictEqual(decoders.borrow(old, old), lent)
+    for (const decoder of lent) decoders.giveBack(decoder)
+    const recent = version(1025, ["a"])
+    const kept = decoders.borrow(recent, recent)
+    decoders.giveBack(kept)
+    assert.strictEqual(decoders.borrow(recent, recent), kept)
+    assert.isFalse(lent.includes(decoders.borrow(old, old)))
   })
 
   it("shows the source that it generates", () => {
