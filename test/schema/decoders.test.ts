@@ -126,9 +126,9 @@ describe("the decoders' service", () => {
   it("forgets the schema that was not used for longest, and keeps no memory for what was lent of it", () => {
     const decoders = makeDecoders()
     const old = version(1, ["a"])
-    const lent = Array.from({ length: 5 }, () => decoders.borrow(old, old))
+    const lent = Array.from({ length: 12 }, () => decoders.borrow(old, old))
     // Together more than may be kept.
-    for (const { batch } of lent) batch.keys.reserveHeap(60 * 1024 * 1024, 0)
+    for (const { batch } of lent) batch.keys.reserveHeap(20 * 1024 * 1024, 0)
     for (let table = 2; table <= 1025; table++) {
       const next = version(table, ["a"])
       decoders.giveBack(decoders.borrow(next, next))
