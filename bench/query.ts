@@ -70,7 +70,11 @@ const fill = (rows: number): QueryService => {
     }
     batch.count = batchRows
     const at = Position.advance(state.position, 1)
-    state.fold({ kind: "RowsWritten", batches: [batch], idempotency: undefined }, at, 1_700_000_000_000_000 + first)
+    state.fold(
+      { kind: "RowsWritten", transactional: false, batches: [batch], idempotency: undefined },
+      at,
+      1_700_000_000_000_000 + first
+    )
   }
   return Effect.runSync(
     Effect.flatMap(makeMvcc, (mvcc) => Effect.provideService(makeQuery, Mvcc, Mvcc.of(mvcc))).pipe(

@@ -26,6 +26,8 @@ export interface RowsWritten {
   readonly kind: "RowsWritten"
   /** Their rows take consecutive positions, batch after batch. */
   readonly batches: ReadonlyArray<RowBatch>
+  /** Whether a snapshot sees all of them or none. */
+  readonly transactional: boolean
   readonly idempotency: rows.Idempotency | undefined
 }
 
@@ -52,7 +54,7 @@ export const encodeEvent = (writer: ByteWriter, event: Event): void => {
     case "SchemaRegistered":
       return writer.bytes(encodeUtf8(encodeSchemaRegistered(event)))
     case "RowsWritten": {
-      rows.encodeHead(writer, event.batches.length, event.idempotency)
+      rows.encodeHead(writer, event.batches.length, event.transactional, event.idempotency)
       for (const batch of event.batches) rows.encodeSection(writer, batch)
     }
   }

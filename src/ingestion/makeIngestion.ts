@@ -50,6 +50,7 @@ export const makeIngestion = Effect.gen(function*() {
       const intent: RowsIntent = {
         kind: "rows",
         tenant,
+        transactional: request.transactional,
         batches,
         idempotency: request.idempotencyKey === ""
           ? undefined

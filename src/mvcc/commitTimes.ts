@@ -2,8 +2,8 @@
  * When each position was committed, and which positions belong together: what turns a time into a position, and keeps
  * a snapshot from cutting through a transaction.
  *
- * One entry stands for a run of positions with one commit time. Frames of several rows are entries of their own, since
- * they are visible as a whole or not at all; frames of one row that were committed together share an entry.
+ * One entry stands for a run of positions with one commit time. A transaction is an entry of its own, since it is
+ * visible as a whole or not at all; everything else that was committed together shares one.
  */
 import * as Position from "../base/position.ts"
 
@@ -11,21 +11,24 @@ export class CommitTimes {
   private count = 0
   private lasts = new Float64Array(1024)
   private times = new Float64Array(1024)
-  /** 1 where the entry is one frame that must not be cut. */
+  /** 1 where the entry is a transaction. */
   private whole = new Uint8Array(1024)
 
-  /** Adds a frame behind all others. `time` is in microseconds and not before the last. */
-  append(first: Position.Position, span: number, time: number): void {
+  /**
+   * Adds a frame behind all others. `time` is in microseconds and not before the last; `whole` says that a snapshot must
+   * not cut through it.
+   */
+  append(first: Position.Position, span: number, time: number, whole: boolean): void {
     const last = first + span - 1
     const previous = this.count - 1
-    if (span === 1 && previous >= 0 && this.whole[previous] === 0 && this.times[previous] === time) {
+    if (!whole && previous >= 0 && this.whole[previous] === 0 && this.times[previous] === time) {
       this.lasts[previous] = last
       return
     }
     if (this.count === this.lasts.length) this.grow()
     this.lasts[this.count] = last
     this.times[this.count] = time
-    this.whole[this.count] = span > 1 ? 1 : 0
+    this.whole[this.count] = whole ? 1 : 0
     this.count++
   }
 
@@ -36,11 +39,14 @@ export class CommitTimes {
     return entry < this.count ? this.times[entry] : this.count === 0 ? 0 : this.times[this.count - 1]
   }
 
-  /** The largest position at or below `position` that does not cut through a frame. */
-  floor(position: Position.Position): Position.Position {
+  /**
+   * The position itself, or the end of the transaction that it lies in: a snapshot there sees every version at or below
+   * the position, and each transaction whole.
+   */
+  wholeAt(position: Position.Position): Position.Position {
+    if (position === Position.zero) return position
     const entry = this.entryOf(position)
-    if (entry >= this.count || this.whole[entry] === 0 || this.lasts[entry] === position) return position
-    return (entry === 0 ? Position.zero : this.lasts[entry - 1]) as Position.Position
+    return entry < this.count && this.whole[entry] === 1 ? this.lasts[entry] as Position.Position : position
   }
 
   /** The last position that was committed at or before a time; 0 where none was. */

@@ -65,6 +65,7 @@ const decideRows = (state: DecisionState, intent: RowsIntent): Decision => {
     kind: "append",
     event: {
       kind: "RowsWritten",
+      transactional: intent.transactional,
       batches,
       idempotency: idempotency === undefined ? undefined : { tenant, ...idempotency }
     }

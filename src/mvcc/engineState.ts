@@ -34,7 +34,7 @@ export class EngineState {
     const span = spanOf(event)
     if (event.kind === "RowsWritten") this.foldRows(event, first, span, commitTime)
     else this.catalog = foldCatalog(this.catalog, event, first, commitTime)
-    this.commitTimes.append(first, span, commitTime)
+    this.commitTimes.append(first, span, commitTime, event.kind === "RowsWritten" && event.transactional)
     this.position = Position.advance(first, span - 1)
   }
 

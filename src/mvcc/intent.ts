@@ -15,6 +15,8 @@ export type Durability = "MEMORY" | "FSYNCED" | "REPLICATED"
 export interface RowsIntent {
   readonly kind: "rows"
   readonly tenant: string
+  /** Whether they are to be seen together or not at all, too, by every snapshot. */
+  readonly transactional: boolean
   /** Not to be touched until the intent's receipt is there. At least one row. */
   readonly batches: ReadonlyArray<RowBatch>
   /** Absent: retries are not recognised. */

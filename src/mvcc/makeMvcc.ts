@@ -33,7 +33,7 @@ export const makeMvcc: Effect.Effect<MvccService, never, Engine> = Effect.gen(fu
       )
 
   const at = (position: Position.Position): Snapshot => {
-    const whole = state.commitTimes.floor(position)
+    const whole = state.commitTimes.wholeAt(position)
     return { position: whole, time: state.commitTimes.timeOf(whole) }
   }
 

@@ -77,9 +77,15 @@ const events: Readonly<Record<string, Event>> = {
     version: 3,
     definition: "{\"columns\":[{\"id\":1,\"name\":\"depth\",\"type\":\"float64\",\"nullable\":true}]}"
   },
-  "rowsWritten-v1.bin": { kind: "RowsWritten", batches: [everything(), plain()], idempotency: undefined },
+  "rowsWritten-v1.bin": {
+    kind: "RowsWritten",
+    transactional: false,
+    batches: [everything(), plain()],
+    idempotency: undefined
+  },
   "rowsWritten-idempotent-v1.bin": {
     kind: "RowsWritten",
+    transactional: false,
     batches: [plain()],
     idempotency: { tenant: "lake", key: "retry-1 é", contentHash: Uint8Array.from({ length: 32 }, (_, i) => 255 - i) }
   }
@@ -88,6 +94,7 @@ const events: Readonly<Record<string, Event>> = {
 const contentOf = (event: Event) =>
   event.kind === "RowsWritten"
     ? {
+      transactional: event.transactional,
       batches: event.batches.map((
         batch
       ) => [batch.shape.table, batch.shape.schemaVersion, ...batch.shape.columns, ...rowsOf(batch)]),

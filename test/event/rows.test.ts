@@ -14,6 +14,7 @@ const payloadOf = (event: Event, capacity = 64): Uint8Array<ArrayBuffer> => {
 
 const randomEvent = (dice: Dice): RowsWritten => ({
   kind: "RowsWritten",
+  transactional: dice.chance(0.5),
   batches: dice.times(
     dice.between(1, 4),
     (i) =>
@@ -127,7 +128,12 @@ describe("an event", () => {
     const batch = new RowBatch({ table: 1, schemaVersion: 1, columns: ["bool"] }, 1)
     batch.keys.set(0, Buffer.from("k"))
     batch.count = 1
-    const payload = payloadOf({ kind: "RowsWritten", batches: [batch], idempotency: undefined })
+    const payload = payloadOf({
+      kind: "RowsWritten",
+      transactional: false,
+      batches: [batch],
+      idempotency: undefined
+    })
     // The last vector: its head, and one row that fills eight bytes.
     const head = payload.length - 16
     assert.strictEqual(payload[head], 1)

@@ -8,24 +8,27 @@ import { seeded } from "../support/dice.ts"
 describe("commit times", () => {
   seeded("agree with a list of frames, at every position and time", 60, (dice) => {
     const times = new CommitTimes()
-    const frames: Array<{ readonly first: number; readonly last: number; readonly time: number }> = []
+    const frames: Array<
+      { readonly first: number; readonly last: number; readonly time: number; readonly whole: boolean }
+    > = []
     let position = 0
     let time = 1000
     const count = dice.pick([0, 1, 5, 200, 3000])
     for (let frame = 0; frame < count; frame++) {
       const span = dice.chance(0.6) ? 1 : dice.between(2, 5)
       if (dice.chance(0.4)) time += dice.between(1, 3)
-      times.append((position + 1) as Position.Position, span, time)
-      frames.push({ first: position + 1, last: position + span, time })
+      const whole = dice.chance(0.5)
+      times.append((position + 1) as Position.Position, span, time, whole)
+      frames.push({ first: position + 1, last: position + span, time, whole })
       position += span
     }
     const step = count > 200 ? 17 : 1
     for (let at = 0; at <= position; at += step) {
       const frame = frames.find((candidate) => candidate.last >= at && candidate.first <= at)
       assert.strictEqual(times.timeOf(at as Position.Position), frame?.time ?? 0, `time of ${at}`)
-      // The largest position that is the end of a frame and not beyond: there a snapshot cuts through nothing.
-      const whole = frames.findLast((candidate) => candidate.last <= at)?.last ?? 0
-      assert.strictEqual(times.floor(at as Position.Position), whole, `floor of ${at}`)
+      // A snapshot within a transaction is the one at its end: all that is at or below it is seen, nothing in part.
+      const whole = frame?.whole === true ? frame.last : at
+      assert.strictEqual(times.wholeAt(at as Position.Position), whole, `whole at ${at}`)
     }
     assert.strictEqual(times.timeOf(Position.max), frames.at(-1)?.time ?? 0)
     for (let at = 999; at <= time + 1; at++) {

@@ -89,7 +89,7 @@ describe("a reader", () => {
       // Position 3 is the first row of a transaction, which ends at 4.
       assert.strictEqual((yield* Fiber.join(reader)).position, 4)
       const cut = yield* opened.mvcc.snapshot({ asOf: { kind: "position", position: at(3) }, minPosition: at(0) })
-      assert.strictEqual(cut.position, 2)
+      assert.strictEqual(cut.position, 4)
     }))
 
   it.effect("of a position that does not come gives up", () =>

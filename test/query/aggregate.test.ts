@@ -93,7 +93,7 @@ describe(`aggregates answer as the model does (VARVE_SEED=${seed})`, () => {
         const filter = random.chance(0.5) ? undefined : newFilter(random, dataset, 2)
         const position = random.chance(0.5)
           ? dataset.state.position
-          : dataset.state.commitTimes.floor(Position.make(random.integer(dataset.state.position + 1)))
+          : dataset.state.commitTimes.wholeAt(Position.make(random.integer(dataset.state.position + 1)))
         const having = random.chance(0.3) ? "count > 1" : ""
         const orderBy: ReadonlyArray<OrderBy> = random.chance(0.5) ? [{ column: "count", descending: true }] : []
         const limit = random.chance(0.3) ? 1 + random.integer(5) : 0

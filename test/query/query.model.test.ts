@@ -52,7 +52,7 @@ describe(`queries answer as the model does (VARVE_SEED=${seed})`, () => {
       const orderBy = newOrder(random, dataset)
       const position = random.chance(0.3)
         ? dataset.state.position
-        : dataset.state.commitTimes.floor(Position.make(random.integer(dataset.state.position + 1)))
+        : dataset.state.commitTimes.wholeAt(Position.make(random.integer(dataset.state.position + 1)))
       const offset = random.chance(0.3) ? random.integer(30) : 0
       const limit = 1 + random.integer(random.chance(0.5) ? 20 : 1000)
       const asText = random.chance(0.5)
@@ -112,7 +112,7 @@ describe(`queries answer as the model does (VARVE_SEED=${seed})`, () => {
     const query = dataset.query()
     const keys = [...new Set(dataset.versions.map(({ key }) => key))]
     for (let round = 0; round < 40; round++) {
-      const position = dataset.state.commitTimes.floor(Position.make(random.integer(dataset.state.position + 1)))
+      const position = dataset.state.commitTimes.wholeAt(Position.make(random.integer(dataset.state.position + 1)))
       const asOf = { kind: "position", position } as const
       const chosen = Array.from({ length: 20 }, () => random.chance(0.1) ? "absent" : random.pick(keys))
       const rows = new Map(dataset.rowsAt(position).map((row) => [row.key, row]))

@@ -136,6 +136,7 @@ describe("the decoders' service", () => {
     for (const decoder of lent) decoders.giveBack(decoder)
     const recent = version(1025, ["a"])
     const kept = decoders.borrow(recent, recent)
+    kept.batch.keys.reserveHeap(20 * 1024 * 1024, 0)
     decoders.giveBack(kept)
     assert.strictEqual(decoders.borrow(recent, recent), kept)
     assert.isFalse(lent.includes(decoders.borrow(old, old)))

@@ -162,6 +162,7 @@ export const writeOf = (
 ): RowsIntent => ({
   kind: "rows",
   tenant: options.tenant ?? "t",
+  transactional: true,
   batches: [batchOf(table, rows)],
   idempotency: options.key === undefined
     ? undefined
@@ -226,6 +227,6 @@ export const dump = (state: EngineState) => ({
   })),
   times: Array.from({ length: state.position + 1 }, (_, position) => {
     const at = position as Position.Position
-    return `${state.commitTimes.timeOf(at)} ${state.commitTimes.floor(at)}`
+    return `${state.commitTimes.timeOf(at)} ${state.commitTimes.wholeAt(at)}`
   })
 })

@@ -6,8 +6,8 @@
  *
  * ```text
  * payload   0  u32  sections
- *           4  u32  flags: 1 = written under an idempotency key
- *           8  if so:  u16 tenant bytes, u16 key bytes, u32 0, 32 bytes content hash, tenant, key, zeros to 8
+ *           4  u32  flags: 1 = written under an idempotency key, 2 = a transaction
+ *           8  with an idempotency key:  u16 tenant bytes, u16 key bytes, u32 0, 32 bytes content hash, tenant, key, zeros to 8
  *              sections
  *
  * section   0  u32  table            4  u32  schema version
@@ -47,6 +47,7 @@ const kindNames: ReadonlyArray<VectorKind | undefined> = [
 ]
 
 const hasIdempotency = 1
+const isTransaction = 2
 const hasTimestamps = 1
 const hasDeletions = 2
 const hasMetadata = 4
@@ -54,9 +55,14 @@ const vectorHasNulls = 1
 const vectorIsWide = 2
 
 /** Writes the payload's head; the sections follow. */
-export const encodeHead = (writer: ByteWriter, sections: number, idempotency: Idempotency | undefined): void => {
+export const encodeHead = (
+  writer: ByteWriter,
+  sections: number,
+  transactional: boolean,
+  idempotency: Idempotency | undefined
+): void => {
   writer.u32(sections)
-  writer.u32(idempotency === undefined ? 0 : hasIdempotency)
+  writer.u32((idempotency === undefined ? 0 : hasIdempotency) | (transactional ? isTransaction : 0))
   if (idempotency === undefined) return
   const tenant = encodeUtf8(idempotency.tenant)
   const key = encodeUtf8(idempotency.key)
@@ -155,7 +161,11 @@ const encodeNulls = (writer: ByteWriter, vector: Vector, count: number): void =>
 /** Reads a whole payload. The batches are views of it. Throws `FormatError`. */
 export const decode = (
   payload: Uint8Array<ArrayBuffer>
-): { readonly batches: ReadonlyArray<RowBatch>; readonly idempotency: Idempotency | undefined } => {
+): {
+  readonly batches: ReadonlyArray<RowBatch>
+  readonly transactional: boolean
+  readonly idempotency: Idempotency | undefined
+} => {
   const reader = new ByteReader(payload.byteOffset % 8 === 0 ? payload : payload.slice())
   const sections = reader.u32()
   const flags = reader.u32()
@@ -174,7 +184,7 @@ export const decode = (
   }
   const batches: Array<RowBatch> = []
   for (let section = 0; section < sections; section++) batches.push(decodeSection(reader))
-  return { batches, idempotency }
+  return { batches, transactional: (flags & isTransaction) !== 0, idempotency }
 }
 
 const decodeSection = (reader: ByteReader): RowBatch => {

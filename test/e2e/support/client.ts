@@ -1,8 +1,8 @@
 /** A typed gRPC client of a running server, as a program in another language would have it. */
 import type { DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf"
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
-import * as grpc from "@grpc/grpc-js"
 import type { JsonObject } from "@bufbuild/protobuf"
+import * as grpc from "@grpc/grpc-js"
 
 const identity = (bytes: Buffer): Buffer => bytes
 

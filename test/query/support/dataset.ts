@@ -103,7 +103,11 @@ export class Dataset {
       this.versions.push({ ...row, position: first + i, commitTime, schemaVersion })
     })
     batch.count = rows.length
-    this.state.fold({ kind: "RowsWritten", batches: [batch], idempotency: undefined }, first, commitTime)
+    this.state.fold(
+      { kind: "RowsWritten", transactional: true, batches: [batch], idempotency: undefined },
+      first,
+      commitTime
+    )
     this.engine.publish()
   }
 
