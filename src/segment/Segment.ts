@@ -9,7 +9,9 @@ import * as zlib from "node:zlib"
 import type { Dictionary } from "../event/dictionary.ts"
 import type { BlockFile } from "../storage/BlockStorage.ts"
 import type { BlockCache } from "./BlockCache.ts"
+import { type Bounds, joinBounds } from "./bounds.ts"
 import { keyColumn } from "./columns.ts"
+import { constantVector } from "./read/constantVector.ts"
 import { type PageSource, readDictionary, readPages } from "./read/decodePages.ts"
 import { fileBytesMin, footerLength, readMetadata, type SegmentMetadata, tailBytes } from "./read/metadata.ts"
 import { RowGroupIndex } from "./read/RowGroupIndex.ts"
@@ -62,8 +64,8 @@ export class Segment {
     return this.cached(this.pieceOf(rowGroup, keyColumn, indexPiece), () => loadIndex(this, rowGroup))
   }
 
-  /** The words of a row group's bloom filter. */
-  bloom(rowGroup: number): Effect.Effect<Uint32Array, SegmentError> {
+  /** A row group's bloom filter; see `bloomMayContain`. */
+  bloom(rowGroup: number): Effect.Effect<Uint8Array, SegmentError> {
     return this.cached(this.pieceOf(rowGroup, keyColumn, bloomPiece), () => loadBloom(this, rowGroup))
   }
 
@@ -158,12 +160,13 @@ const loadBloom = Effect.fnUntraced(function*(segment: Segment, rowGroup: number
     if (zlib.crc32(bytes) !== crc) throw damage(offset, "the checksum of a bloom filter is wrong")
     const reader = new ThriftReader(bytes)
     const size = readBloomHeader(reader)
-    return new Uint32Array(bytes.slice(reader.at, reader.at + size).buffer)
+    if (reader.at + size !== bytes.length) throw damage(offset, "a bloom filter is not as long as its place")
+    return bytes.subarray(reader.at)
   })
-  return { value: value as Uint32Array, bytes: value.byteLength }
+  return { value: value as Uint8Array, bytes: value.byteLength }
 })
 
-const sourceOf = (segment: Segment, rowGroup: number, column: number, bytes: Uint8Array, offset: number): PageSource => ({
+const sourceOf = (segment: Segment, rowGroup: number, column: number, bytes: Uint8Array<ArrayBuffer>, offset: number): PageSource => ({
   column: segment.metadata.columns[column],
   chunk: segment.metadata.rowGroups[rowGroup].chunks[column],
   bytes,
@@ -187,17 +190,38 @@ const loadPages = Effect.fnUntraced(
   function*(segment: Segment, rowGroup: number, column: number, firstPage: number, endPage: number | undefined) {
     const index = yield* segment.index(rowGroup)
     const end = Math.min(endPage ?? index.pageCount, index.pageCount)
+    const rows = index.breaks[end] - index.breaks[firstPage]
+    const { constant, range } = yield* attempt(segment.file, segment.metadata.rowGroups[rowGroup].index[0], () => ({
+      constant: constantPages(segment, rowGroup, column, index.boundsOf(column)?.slice(firstPage, end), rows),
+      range: index.rangeOf(column, firstPage, end)
+    }))
+    if (constant !== undefined) return constant
     const dictionary = yield* segment.dictionary(rowGroup, column)
-    const range = yield* attempt(segment.file, 0, () => index.rangeOf(column, firstPage, end))
     const bytes = yield* readRange(segment.file, range)
-    return yield* attempt(segment.file, range.offset, () =>
-      readPages(
-        sourceOf(segment, rowGroup, column, bytes, range.offset),
-        index.breaks[end] - index.breaks[firstPage],
-        dictionary
-      ))
+    return yield* attempt(
+      segment.file,
+      range.offset,
+      () => readPages(sourceOf(segment, rowGroup, column, bytes, range.offset), rows, dictionary)
+    )
   }
 )
+
+/** The vector of pages that need no reading. */
+const constantPages = (
+  segment: Segment,
+  rowGroup: number,
+  column: number,
+  pages: ReadonlyArray<Bounds> | undefined,
+  rows: number
+): SegmentVector | undefined => {
+  const { chunks, rows: groupRows } = segment.metadata.rowGroups[rowGroup]
+  const { bounds } = chunks[column]
+  return constantVector(
+    segment.metadata.columns[column],
+    pages?.reduce(joinBounds) ?? { ...bounds, nulls: bounds.nulls === groupRows ? rows : 0, min: undefined },
+    rows
+  )
+}
 
 const loadPage = Effect.fnUntraced(function*(segment: Segment, rowGroup: number, column: number, page: number) {
   const value = yield* loadPages(segment, rowGroup, column, page, page + 1)
@@ -207,7 +231,9 @@ const loadPage = Effect.fnUntraced(function*(segment: Segment, rowGroup: number,
 
 const loadChunk = Effect.fnUntraced(function*(segment: Segment, rowGroup: number, column: number) {
   const { chunks, rows } = segment.metadata.rowGroups[rowGroup]
-  const { hasDictionary, range } = chunks[column]
+  const { bounds, hasDictionary, range } = chunks[column]
+  const constant = constantVector(segment.metadata.columns[column], bounds, rows)
+  if (constant !== undefined) return constant
   const bytes = yield* readRange(segment.file, range)
   return yield* attempt(segment.file, range.offset, () => {
     const source = sourceOf(segment, rowGroup, column, bytes, range.offset)

@@ -23,21 +23,22 @@ const blockWords = 8
 export const makeBloom = (keys: number): Uint32Array<ArrayBuffer> =>
   new Uint32Array(Math.max(1, Math.ceil(keys * bloomBytesPerKey / blockBytes)) * blockWords)
 
-/** Where the block of a hash begins, in words: floor(high * blocks / 2^32), which is exact in a double. */
-const blockOf = (words: Uint32Array, high: number): number =>
-  Math.floor(high * (words.length / blockWords) / 0x1_0000_0000) * blockWords
+/** The block of a hash: floor(high * blocks / 2^32), which is exact in a double. */
+const blockOf = (blocks: number, high: number): number => Math.floor(high * blocks / 0x1_0000_0000)
 
 /** Adds a value by its hash. */
 export const addToBloom = (words: Uint32Array, { high, low }: Hash64): void => {
-  const block = blockOf(words, high)
+  const block = blockOf(words.length / blockWords, high) * blockWords
   for (let i = 0; i < blockWords; i++) words[block + i] |= 1 << (Math.imul(low, salts[i]) >>> 27)
 }
 
-/** Whether a value may have been added; false is certain. */
-export const bloomMayContain = (words: Uint32Array, { high, low }: Hash64): boolean => {
-  const block = blockOf(words, high)
+/** Whether a value may have been added to a filter of these bytes; false is certain. */
+export const bloomMayContain = (bytes: Uint8Array, { high, low }: Hash64): boolean => {
+  const block = blockOf(bytes.length / blockBytes, high) * blockBytes
   for (let i = 0; i < blockWords; i++) {
-    if ((words[block + i] & (1 << (Math.imul(low, salts[i]) >>> 27))) === 0) return false
+    const bit = Math.imul(low, salts[i]) >>> 27
+    // Words are little-endian: their bits lie in the order of the bytes.
+    if ((bytes[block + 4 * i + (bit >> 3)] & (1 << (bit & 7))) === 0) return false
   }
   return true
 }

@@ -10,8 +10,8 @@ export const compress = (bytes: Uint8Array): Uint8Array =>
   zlib.zstdCompressSync(bytes, { params: level, chunkSize: bytes.length + (bytes.length >> 7) + 512 })
 
 /** Bytes that compressed to `bytes`, `size` of them. `offset` is where they came from, for the message. */
-export const decompress = (bytes: Uint8Array, size: number, offset: number): Uint8Array => {
-  let result: Uint8Array
+export const decompress = (bytes: Uint8Array, size: number, offset: number): Uint8Array<ArrayBuffer> => {
+  let result: Uint8Array<ArrayBuffer>
   try {
     result = zlib.zstdDecompressSync(bytes, { chunkSize: size + 64, maxOutputLength: Math.max(size, 1) })
   } catch (error) {

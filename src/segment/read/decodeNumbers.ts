@@ -1,7 +1,8 @@
 /** Plain numbers of a page into vectors. */
 import { FormatError } from "../../base/byteCursor.ts"
-import type { Int64Vector, NumberVector } from "../../event/vector.ts"
+import { Int64Vector, NumberVector } from "../../event/vector.ts"
 import { decodeHybrid } from "../encoding/hybrid.ts"
+import { FLOAT, INT32, INT64, type PhysicalType, plainWidths } from "../parquet.ts"
 
 /**
  * Reads the values of rows [row, row + rows) from bytes[at, end), `present` of them; the others are null already.
@@ -25,6 +26,52 @@ export const decodeNumbers = (
     new Uint8Array(values.buffer, values.byteOffset + row * width, present * width).set(bytes.subarray(at, end))
   }
   if (present < rows) spread(values, nulls, row, rows, present)
+}
+
+/**
+ * A page without nulls as a vector that uses the page's own memory, where that is aligned: nothing is copied. 64-bit
+ * integers become doubles in place; where one of them is too large for that, nothing is done.
+ */
+export const adoptNumbers = (
+  physical: PhysicalType,
+  page: Uint8Array<ArrayBuffer>,
+  at: number,
+  rows: number
+): NumberVector | Int64Vector | undefined => {
+  const width = plainWidths[physical]
+  const offset = page.byteOffset + at
+  if (width === 0 || offset % width !== 0 || page.length - at !== rows * width) return undefined
+  if (physical === INT64) {
+    const values = new Float64Array(page.buffer, offset, rows)
+    if (!toDoubles(new Int32Array(page.buffer, offset, 2 * rows), values)) return undefined
+    return Object.assign(new Int64Vector(0), { values, nulls: noNulls(rows) })
+  }
+  const [kind, values] = physical === INT32
+    ? ["int32" as const, new Int32Array(page.buffer, offset, rows)]
+    : physical === FLOAT
+    ? ["float32" as const, new Float32Array(page.buffer, offset, rows)]
+    : ["float64" as const, new Float64Array(page.buffer, offset, rows)]
+  return Object.assign(new NumberVector(kind, 0), { values, nulls: noNulls(rows) })
+}
+
+/** Turns pairs of words into the doubles that lie in the same place; false, and nothing done, where one is too large. */
+const toDoubles = (pairs: Int32Array, doubles: Float64Array): boolean => {
+  let beyond = 0
+  for (let i = 1; i < pairs.length; i += 2) {
+    const high = pairs[i]
+    beyond |= (high < 0 ? -high : high) >>> 21
+  }
+  if (beyond !== 0) return false
+  for (let i = 0; i < doubles.length; i++) doubles[i] = pairs[2 * i + 1] * 0x1_0000_0000 + (pairs[2 * i] >>> 0)
+  return true
+}
+
+let zeros = new Uint8Array(4096)
+
+/** The nulls of a page that has none. Pages share them: they are never written to. */
+export const noNulls = (rows: number): Uint8Array<ArrayBuffer> => {
+  if (zeros.length < rows) zeros = new Uint8Array(rows)
+  return zeros.subarray(0, rows)
 }
 
 /** Booleans as a hybrid of runs and bits, after their length, as other writers have them. */

@@ -7,7 +7,7 @@ import { FormatError } from "../../base/byteCursor.ts"
 import { type Dictionary, DictionaryVector } from "../../event/dictionary.ts"
 import { Int64Vector, NumberVector, TextVector } from "../../event/vector.ts"
 import { decodeHybrid } from "../encoding/hybrid.ts"
-import { decodeLevels } from "../encoding/levels.ts"
+import { areAllPresent, decodeLevels } from "../encoding/levels.ts"
 import { decompress } from "../encoding/zstd.ts"
 import {
   BOOLEAN,
@@ -28,7 +28,7 @@ import { damage, SegmentFault } from "../SegmentError.ts"
 import { type PageHeader, readPageHeader } from "../thrift/pageHeader.ts"
 import { ThriftReader } from "../thrift/ThriftReader.ts"
 import type { SegmentVector } from "../write/SegmentRows.ts"
-import { decodeBoolRuns, decodeInt64, decodeNumbers, spread } from "./decodeNumbers.ts"
+import { adoptNumbers, decodeBoolRuns, decodeInt64, decodeNumbers, noNulls, spread } from "./decodeNumbers.ts"
 import { decodeDictionary, decodeText } from "./decodeText.ts"
 import type { ChunkLayout, LayoutColumn } from "./layout.ts"
 
@@ -37,7 +37,7 @@ export interface PageSource {
   readonly column: Pick<LayoutColumn, "name" | "optional" | "physical">
   readonly chunk: Pick<ChunkLayout, "codec" | "hasDictionary" | "plainBytes">
   /** Whole pages, one after another. */
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array<ArrayBuffer>
   /** Where in the file they begin. */
   readonly offset: number
   /**
@@ -64,27 +64,35 @@ export const readDictionary = (source: PageSource): { readonly dictionary: Dicti
 
 /**
  * Reads `rows` rows from the data pages of `source`, which must hold exactly as many. `dictionary` is the column's,
- * where it has one.
+ * where it has one. Vectors may share memory: they are not to be changed.
  */
 export const readPages = (source: PageSource, rows: number, dictionary: Dictionary | undefined): SegmentVector => {
-  const vector = makeVector(source, rows, dictionary)
+  let vector: SegmentVector | undefined
   const reader = new ThriftReader(source.bytes)
   let row = 0
   while (row < rows) {
     const start = source.offset + reader.at
     const header = readHeader(source, reader)
     checkDataPage(source, header, start)
-    if (header.values < 0 || header.values > rows - row) {
+    if (header.values <= 0 || header.values > rows - row) {
       throw damage(start, `a page has ${header.values} rows where at most ${rows - row} are expected`)
     }
     const stored = takePage(source, reader, header)
-    located(source, start, () => decodePage(source, header, stored, vector, row, rows))
+    located(source, start, () => {
+      const page = openPage(source, header, stored)
+      if (page.rows === rows && page.allPresent && header.encoding === PLAIN) {
+        vector = adoptNumbers(source.column.physical, page.bytes, page.at, rows)
+        if (vector !== undefined) return
+      }
+      vector ??= makeVector(source, rows, dictionary, page.rows === rows && page.allPresent)
+      decodePage(page, vector, row, rows)
+    })
     row += header.values
   }
   if (reader.at !== source.bytes.length) {
     throw damage(source.offset + reader.at, "the pages of a column hold more than its rows")
   }
-  return vector
+  return vector ?? makeVector(source, 0, dictionary, false)
 }
 
 const unsupported = (source: PageSource, problem: string): SegmentFault =>
@@ -126,7 +134,7 @@ const checkDataPage = (source: PageSource, header: PageHeader, offset: number): 
 }
 
 /** The stored bytes of the page whose header was just read, once their checksum is seen to be right. */
-const takePage = (source: PageSource, reader: ThriftReader, header: PageHeader): Uint8Array => {
+const takePage = (source: PageSource, reader: ThriftReader, header: PageHeader): Uint8Array<ArrayBuffer> => {
   const { bytes, chunk, offset, strict } = source
   const { compressedBytes, crc, plainBytes } = header
   const start = reader.at
@@ -142,21 +150,31 @@ const takePage = (source: PageSource, reader: ThriftReader, header: PageHeader):
   return stored
 }
 
-const unpack = ({ chunk, offset }: PageSource, stored: Uint8Array, plainBytes: number): Uint8Array => {
+const unpack = (
+  { chunk, offset }: PageSource,
+  stored: Uint8Array<ArrayBuffer>,
+  plainBytes: number
+): Uint8Array<ArrayBuffer> => {
   if (chunk.codec !== UNCOMPRESSED) return decompress(stored, plainBytes, offset)
   if (stored.length !== plainBytes) throw damage(offset, "a page that is not compressed has two sizes")
   return stored
 }
 
-const makeVector = ({ column }: PageSource, rows: number, dictionary: Dictionary | undefined): SegmentVector => {
+/** `shareNulls`: no row is null, and none will be. */
+const makeVector = (
+  { column }: PageSource,
+  rows: number,
+  dictionary: Dictionary | undefined,
+  shareNulls: boolean
+): SegmentVector => {
+  const nulls = shareNulls ? noNulls(rows) : new Uint8Array(rows)
+  // The vector is made with an empty dictionary of its own; pages of a column share one.
   if (dictionary !== undefined) {
-    const vector = new DictionaryVector(rows)
-    // The vector is made with an empty dictionary of its own; pages of a column share one.
-    return Object.assign(vector, { dictionary })
+    return Object.assign(new DictionaryVector(0), { dictionary, codes: new Uint32Array(rows), nulls })
   }
   switch (column.physical) {
     case BYTE_ARRAY:
-      return new TextVector(rows, 0)
+      return Object.assign(new TextVector(0, 0), { offsets: new Uint32Array(rows + 1), nulls })
     case INT64:
       return new Int64Vector(rows)
     case BOOLEAN:
@@ -170,73 +188,87 @@ const makeVector = ({ column }: PageSource, rows: number, dictionary: Dictionary
   }
 }
 
-const decodePage = (
-  source: PageSource,
-  header: PageHeader,
-  stored: Uint8Array,
-  vector: SegmentVector,
-  row: number,
-  rowsOfAll: number
-): void => {
-  const { levels, values: rows } = header
-  let page: Uint8Array
+/** A data page, decompressed. */
+interface OpenPage {
+  readonly rows: number
+  readonly encoding: number
+  /** The values are bytes[at, bytes.length). */
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly at: number
+  /** Whether no row is null. If not, the levels are levels[levelsStart, levelsEnd). */
+  readonly allPresent: boolean
+  readonly levels: Uint8Array
+  readonly levelsStart: number
+  readonly levelsEnd: number
+}
+
+const openPage = (source: PageSource, header: PageHeader, stored: Uint8Array<ArrayBuffer>): OpenPage => {
+  const { optional } = source.column
+  const { encoding, levels, plainBytes, values: rows } = header
+  let bytes: Uint8Array<ArrayBuffer>
   let at = 0
-  let nullCount = 0
+  let levelsOf: Uint8Array
+  let levelsStart = 0
+  let levelsEnd = 0
   if (levels === undefined) {
-    page = unpack(source, stored, header.plainBytes)
-    if (source.column.optional) {
-      if (page.length < 4) throw new FormatError("a page is too short for its levels")
-      const length = (page[0] | (page[1] << 8) | (page[2] << 16) | (page[3] << 24)) >>> 0
-      at = 4 + length
-      if (at > page.length) throw new FormatError("a page is too short for its levels")
-      nullCount = decodeLevels(page, 4, at, vector.nulls, row, rows)
+    levelsOf = bytes = unpack(source, stored, plainBytes)
+    if (optional) {
+      levelsStart = 4
+      at = levelsEnd = 4 + ((bytes[0] | (bytes[1] << 8) | (bytes[2] << 16) | (bytes[3] << 24)) >>> 0)
+      if (at > bytes.length) throw new FormatError("a page is too short for its levels")
     }
   } else {
     const { definitionBytes, repetitionBytes } = levels
     if (repetitionBytes !== 0 || definitionBytes < 0 || definitionBytes > stored.length) {
       throw new FormatError("levels of a page are longer than the page")
     }
-    if (source.column.optional) nullCount = decodeLevels(stored, 0, definitionBytes, vector.nulls, row, rows)
+    levelsOf = stored
+    levelsEnd = definitionBytes
     const rest = stored.subarray(definitionBytes)
-    page = header.isCompressed ? unpack(source, rest, header.plainBytes - definitionBytes) : rest
+    bytes = header.isCompressed ? unpack(source, rest, plainBytes - definitionBytes) : rest
   }
-  if (nullCount > 0) vector.hasNulls = true
-  decodeValues(vector, row, rows, rows - nullCount, page, at, header.encoding, rowsOfAll)
+  const allPresent = !optional || areAllPresent(levelsOf, levelsStart, levelsEnd, rows)
+  return { rows, encoding, bytes, at, allPresent, levels: levelsOf, levelsStart, levelsEnd }
 }
 
-const decodeValues = (
-  vector: SegmentVector,
+/** Reads a page into rows [row, row + page.rows) of a vector of `rowsOfAll` rows. */
+const decodePage = (page: OpenPage, vector: SegmentVector, row: number, rowsOfAll: number): void => {
+  const { at, bytes, encoding, rows } = page
+  let present = rows
+  if (!page.allPresent) {
+    present -= decodeLevels(page.levels, page.levelsStart, page.levelsEnd, vector.nulls, row, rows)
+    if (present < rows) vector.hasNulls = true
+  }
+  switch (vector.kind) {
+    case "dictionary":
+      return decodeCodes(vector, row, rows, present, bytes, at)
+    case "text": {
+      const scale = rows === rowsOfAll ? 1 : 1.1 * rowsOfAll / rows
+      return decodeText(vector, row, rows, present, bytes, at, bytes.length, scale)
+    }
+    case "int64":
+      return decodeInt64(vector, row, rows, present, bytes, at, bytes.length)
+    default:
+      if (encoding === RLE) decodeBoolRuns(vector, row, rows, present, bytes, at, bytes.length)
+      else decodeNumbers(vector, row, rows, present, bytes, at, bytes.length)
+  }
+}
+
+const decodeCodes = (
+  { codes, dictionary, nulls }: DictionaryVector,
   row: number,
   rows: number,
   present: number,
-  page: Uint8Array,
-  at: number,
-  encoding: number,
-  rowsOfAll: number
+  bytes: Uint8Array,
+  at: number
 ): void => {
-  switch (vector.kind) {
-    case "dictionary": {
-      const { codes, dictionary, nulls } = vector
-      if (present === 0) {
-        codes.fill(0, row, row + rows)
-        return
-      }
-      if (at >= page.length) throw new FormatError("a page of codes is empty")
-      const largest = decodeHybrid(page, at + 1, page.length, page[at], codes, row, present)
-      if (largest >= dictionary.count) throw new FormatError(`code ${largest} of a dictionary of ${dictionary.count}`)
-      if (present === rows) return
-      spread(codes, nulls, row, rows, present)
-      for (let i = row; i < row + rows; i++) {
-        if (nulls[i] === 1) codes[i] = 0
-      }
-      return
-    }
-    case "text":
-      return decodeText(vector, row, rows, present, page, at, page.length, rows === rowsOfAll ? 1 : 1.1 * rowsOfAll / rows)
-    case "int64":
-      return decodeInt64(vector, row, rows, present, page, at, page.length)
-    default:
-      if (encoding === RLE) decodeBoolRuns(vector, row, rows, present, page, at, page.length)
-      else decodeNumbers(vector, row, rows, present, page, at, page.length)
+  if (present === 0) return
+  if (at >= bytes.length) throw new FormatError("a page of codes is empty")
+  const largest = decodeHybrid(bytes, at + 1, bytes.length, bytes[at], codes, row, present)
+  if (largest >= dictionary.count) throw new FormatError(`code ${largest} of a dictionary of ${dictionary.count}`)
+  if (present === rows) return
+  spread(codes, nulls, row, rows, present)
+  for (let i = row; i < row + rows; i++) {
+    if (nulls[i] === 1) codes[i] = 0
   }
 }

@@ -66,6 +66,14 @@ export class ChunkWriter {
     return { bytes: scratch, at: this.column.optional ? encodeLevels(scratch, present, rows) : 0 }
   }
 
+  /** Makes room for `more` bytes behind `at` in the page that was begun, and gives its bytes anew. */
+  grow(at: number, more: number): Uint8Array {
+    const next = new Uint8Array(Math.max(at + more, scratch.length * 2))
+    next.set(scratch.subarray(0, at))
+    scratch = next
+    return next
+  }
+
   /** Ends the page that was begun: it is the first `length` bytes. */
   end(length: number, rows: number, encoding: number, bounds: Bounds): void {
     const offset = this.output.offset

@@ -30,36 +30,37 @@ export class KeyScan {
     return this.lastKey
   }
 
-  /** Takes the rows order[from, to), at least one, which become a row group. */
-  scan(keys: TextVector, positions: Float64Array, order: Int32Array, from: number, to: number): ScannedKeys {
-    const first = order[from]
-    const continues = this.follows(keys.get(first), positions[first])
-    let count = continues ? 0 : 1
+  /**
+   * Takes a row group, of at least one row: its sorted keys, and the positions of their rows, which are those at
+   * order[from], order[from + 1], ...
+   */
+  scan(keys: TextVector, count: number, positions: Float64Array, order: Int32Array, from: number): ScannedKeys {
+    const continues = this.follows(keys.get(0), positions[order[from]])
+    let begun = continues ? 0 : 1
     // A key that began in the row group before is in this one's filter too.
-    const begins = new Uint8Array(to - from)
+    const begins = new Uint8Array(count)
     begins[0] = 1
-    for (let i = from + 1; i < to; i++) {
-      const difference = compareKeys(keys, order[i - 1], order[i])
+    for (let i = 1; i < count; i++) {
+      const difference = compareWithNext(keys, i - 1)
       invariant(
-        difference < 0 || (difference === 0 && positions[order[i - 1]] > positions[order[i]]),
+        difference < 0 || (difference === 0 && positions[order[from + i - 1]] > positions[order[from + i]]),
         "rows of a segment are sorted by key, versions of one key newest first"
       )
       if (difference < 0) {
-        begins[i - from] = 1
-        count++
+        begins[i] = 1
+        begun++
       }
     }
-    const bloom = makeBloom(count + (continues ? 1 : 0))
+    const bloom = makeBloom(begun + (continues ? 1 : 0))
     const { heap, offsets } = keys
-    for (let i = from; i < to; i++) {
-      if (begins[i - from] === 0) continue
-      const row = order[i]
-      xxhash64(heap, offsets[row], offsets[row + 1], this.hash)
+    for (let i = 0; i < count; i++) {
+      if (begins[i] === 0) continue
+      xxhash64(heap, offsets[i], offsets[i + 1], this.hash)
       addToBloom(bloom, this.hash)
     }
-    this.lastKey = keys.get(order[to - 1]).slice()
-    this.lastPosition = positions[order[to - 1]]
-    return { keys: count, bloom }
+    this.lastKey = keys.get(count - 1).slice()
+    this.lastPosition = positions[order[from + count - 1]]
+    return { keys: begun, bloom }
   }
 
   /** Whether a row group's first row is of the key that the one before ended with. */
@@ -77,15 +78,14 @@ export class KeyScan {
   }
 }
 
-const compareKeys = ({ heap, offsets }: TextVector, left: number, right: number): number => {
-  const leftStart = offsets[left]
-  const rightStart = offsets[right]
-  const leftLength = offsets[left + 1] - leftStart
-  const rightLength = offsets[right + 1] - rightStart
-  const length = Math.min(leftLength, rightLength)
+/** Orders a key and the one after it. */
+const compareWithNext = ({ heap, offsets }: TextVector, row: number): number => {
+  const start = offsets[row]
+  const next = offsets[row + 1]
+  const length = Math.min(next - start, offsets[row + 2] - next)
   for (let i = 0; i < length; i++) {
-    const difference = heap[leftStart + i] - heap[rightStart + i]
+    const difference = heap[start + i] - heap[next + i]
     if (difference !== 0) return difference
   }
-  return leftLength - rightLength
+  return 2 * next - start - offsets[row + 2]
 }

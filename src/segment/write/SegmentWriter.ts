@@ -25,6 +25,7 @@ import {
 } from "../format.ts"
 import { writeFooter } from "../thrift/footer.ts"
 import { ThriftWriter } from "../thrift/ThriftWriter.ts"
+import { gatherText } from "./gatherText.ts"
 import { KeyScan } from "./KeyScan.ts"
 import { Output } from "./Output.ts"
 import { longTexts, pageBreaks } from "./pageBreaks.ts"
@@ -72,9 +73,10 @@ export class SegmentWriter {
     for (let from = 0; from < order.length;) {
       const breaks = pageBreaks(long, order, from)
       const end = breaks[breaks.length - 1]
-      const scanned = this.keys.scan(rows.keys, rows.positions, order, from, end)
+      const sortedKeys = gatherText(rows.keys, order, from, end)
+      const scanned = this.keys.scan(sortedKeys, end - from, rows.positions, order, from)
       this.rowGroups.push(
-        writeRowGroup(this.output, this.columns, vectors, order, breaks, scanned, this.sketches)
+        writeRowGroup(this.output, this.columns, vectors, order, breaks, sortedKeys, scanned, this.sketches)
       )
       from = end
     }

@@ -26,20 +26,14 @@ export const encodeText = (
     const to = pages[page + 1]
     const present = presentRows(rows, order, from, to)
     const { flags } = present
-    let valueBytes = 4 * present.count
-    for (let i = from; i < to; i++) {
-      if (flags !== undefined && flags[i - from] === 0) continue
-      const text = codes === undefined ? order[i] : codes[order[i]]
-      valueBytes += offsets[text + 1] - offsets[text]
-    }
-    const body = chunk.begin(to - from, flags, valueBytes)
-    const { bytes } = body
-    let at = body.at
+    const body = chunk.begin(to - from, flags, 0)
+    let { at, bytes } = body
     for (let i = from; i < to; i++) {
       if (flags !== undefined && flags[i - from] === 0) continue
       const text = codes === undefined ? order[i] : codes[order[i]]
       const start = offsets[text]
       const end = offsets[text + 1]
+      if (at + 4 + end - start > bytes.length) bytes = chunk.grow(at, 4 + end - start)
       at = putText(bytes, at, heap, start, end)
       if (sketch !== undefined) sketch.addBytes(heap, start, end)
     }

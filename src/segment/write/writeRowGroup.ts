@@ -1,6 +1,7 @@
 /** Writes one row group: its columns, the bloom filter of its keys, and the index block. */
 import * as zlib from "node:zlib"
-import { deletedColumn, keyColumn, type SegmentColumn, systemColumns } from "../columns.ts"
+import type { TextVector } from "../../event/vector.ts"
+import { deletedColumn, keyColumn, type SegmentColumn } from "../columns.ts"
 import type { DistinctSketch } from "../encoding/DistinctSketch.ts"
 import type { RowGroupEntry } from "../format.ts"
 import { writeBloomHeader } from "../thrift/bloomHeader.ts"
@@ -23,17 +24,25 @@ export interface WrittenRowGroup {
   readonly entry: RowGroupEntry
 }
 
-/** Writes the rows of order[breaks[0], breaks.at(-1)) with pages broken as `breaks` say. */
+/**
+ * Writes the rows of order[breaks[0], breaks.at(-1)) with pages broken as `breaks` say. `sortedKeys` are the keys of
+ * these rows, in that order.
+ */
 export const writeRowGroup = (
   output: Output,
   columns: ReadonlyArray<SegmentColumn>,
   vectors: ReadonlyArray<SegmentVector>,
   order: Int32Array,
   breaks: ReadonlyArray<number>,
+  sortedKeys: TextVector,
   keys: ScannedKeys,
   sketches: ReadonlyArray<DistinctSketch>
 ): WrittenRowGroup => {
-  const chunks = columns.map((column, i) => writeChunk(output, column, vectors[i], order, breaks, sketches[i]))
+  const chunks = columns.map((column, i) =>
+    i === keyColumn
+      ? writeKeys(output, column, sortedKeys, breaks)
+      : writeChunk(output, column, vectors[i], order, breaks, sketches[i])
+  )
   const [bloom, bloomCrc] = writeBloom(output, keys.bloom)
   const indexOffset = output.offset
   let indexCrc = 0
@@ -79,6 +88,27 @@ export const writeRowGroup = (
   }
 }
 
+/** Keys are never coded: a page of them is searched as it is. */
+const writeKeys = (
+  output: Output,
+  column: SegmentColumn,
+  keys: TextVector,
+  breaks: ReadonlyArray<number>
+): WrittenChunk => {
+  const chunk = new ChunkWriter(output, column)
+  const pages = breaks.map((row) => row - breaks[0])
+  encodeText(chunk, textRows(keys), rowNumbers(pages[pages.length - 1]), pages, "order", undefined)
+  return chunk.finish()
+}
+
+let numbers = new Int32Array(0)
+
+/** 0, 1, 2, ... */
+const rowNumbers = (count: number): Int32Array => {
+  if (numbers.length < count) numbers = Int32Array.from({ length: count }, (_, i) => i)
+  return numbers
+}
+
 const writeChunk = (
   output: Output,
   column: SegmentColumn,
@@ -92,11 +122,10 @@ const writeChunk = (
     case "text":
     case "dictionary": {
       const rows = textRows(vector)
-      const isKey = column === systemColumns[keyColumn]
-      const coded = isKey ? undefined : codeText(rows, order, breaks[0], breaks[breaks.length - 1])
-      const sketched = column.bounded && !isKey ? sketch : undefined
+      const coded = codeText(rows, order, breaks[0], breaks[breaks.length - 1])
+      const sketched = column.bounded ? sketch : undefined
       if (coded !== undefined) encodeCodes(chunk, rows, coded, order, breaks, sketched)
-      else encodeText(chunk, rows, order, breaks, isKey ? "order" : column.bounded ? "values" : "nothing", sketched)
+      else encodeText(chunk, rows, order, breaks, column.bounded ? "values" : "nothing", sketched)
       break
     }
     case "int64":
