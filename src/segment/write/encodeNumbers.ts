@@ -135,8 +135,8 @@ const numberBounds = (values: NumberArray, count: number, nulls: number): Bounds
     if (value < min) min = value
     if (value > max) max = value
   }
-  // NaN is no bound: a page of nothing else has none.
-  return min <= max ? { min, max, nulls } : { min: undefined, max: undefined, nulls }
+  // NaN is no bound: a page of nothing else has none. Adding 0 makes -0 plain.
+  return min <= max ? { min: min + 0, max: max + 0, nulls } : { min: undefined, max: undefined, nulls }
 }
 
 const wordBounds = (count: number, nulls: number): Bounds => {
