@@ -233,17 +233,19 @@ export const benchSegment = async (count: number, runs: number): Promise<Readonl
       const times: Array<number> = []
       for (let i = 0; i < 100; i++) {
         const rowStart = Math.floor(random() * count)
-        times.push(await milliseconds(() =>
-          parquetRead({
-            file: other!,
-            metadata,
-            compressors: decompressors,
-            useOffsetIndex: true,
-            rowStart,
-            rowEnd: rowStart + 1,
-            onComplete: () => {}
-          })
-        ))
+        times.push(
+          await milliseconds(() =>
+            parquetRead({
+              file: other!,
+              metadata,
+              compressors: decompressors,
+              useOffsetIndex: true,
+              rowStart,
+              rowEnd: rowStart + 1,
+              onComplete: () => {}
+            })
+          )
+        )
       }
       return { value: quantile(times, 0.5), note: `p99 ${quantile(times, 0.99).toFixed(2)} ms` }
     })

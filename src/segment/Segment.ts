@@ -166,7 +166,13 @@ const loadBloom = Effect.fnUntraced(function*(segment: Segment, rowGroup: number
   return { value: value as Uint8Array, bytes: value.byteLength }
 })
 
-const sourceOf = (segment: Segment, rowGroup: number, column: number, bytes: Uint8Array<ArrayBuffer>, offset: number): PageSource => ({
+const sourceOf = (
+  segment: Segment,
+  rowGroup: number,
+  column: number,
+  bytes: Uint8Array<ArrayBuffer>,
+  offset: number
+): PageSource => ({
   column: segment.metadata.columns[column],
   chunk: segment.metadata.rowGroups[rowGroup].chunks[column],
   bytes,

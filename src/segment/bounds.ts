@@ -21,7 +21,8 @@ export interface Bounds {
 
 /** Orders two bounds of one column. */
 export const compareBound = (left: Bound, right: Bound): number => {
-  if (typeof left === "object" || typeof right === "object") return compareBytes(left as Uint8Array, right as Uint8Array)
+  if (typeof left === "object" || typeof right === "object")
+    return compareBytes(left as Uint8Array, right as Uint8Array)
   return left < right ? -1 : left > right ? 1 : 0
 }
 
@@ -86,7 +87,12 @@ const raise = (character: Uint8Array, isText: boolean): Uint8Array | undefined =
   if (character.length === 1) return character[0] >= 0x7f ? undefined : next
   if (character.length === 2) return next[0] > 0xdf ? undefined : next
   // Surrogates are no characters: U+E000 follows U+D7FF.
-  if (character.length === 3) return next[0] > 0xef ? undefined : isSurrogate(next) ? Uint8Array.of(0xee, 0x80, 0x80) : next
+  if (character.length === 3)
+    return next[0] > 0xef
+      ? undefined
+      : isSurrogate(next)
+      ? Uint8Array.of(0xee, 0x80, 0x80)
+      : next
   return next[0] > 0xf4 || (next[0] === 0xf4 && next[1] > 0x8f) ? undefined : next
 }
 

@@ -34,7 +34,11 @@ export const hashKey = (key: Uint8Array): Hash64 => {
  * about a microsecond once the bloom filter is in the cache.
  */
 export const findKey = Effect.fnUntraced(
-  function*(segment: Segment, key: Uint8Array, hash = hashKey(key)): Effect.fn.Return<RowRange | undefined, SegmentError> {
+  function*(
+    segment: Segment,
+    key: Uint8Array,
+    hash = hashKey(key)
+  ): Effect.fn.Return<RowRange | undefined, SegmentError> {
     const { rowGroups } = segment.metadata
     const groups = segment.metadata.keyBounds
     let first = -1

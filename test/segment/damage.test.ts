@@ -10,7 +10,16 @@ import { readPageHeader } from "../../src/segment/thrift/pageHeader.ts"
 import { ThriftReader } from "../../src/segment/thrift/ThriftReader.ts"
 import { encodeSegment } from "../../src/segment/write/SegmentWriter.ts"
 import { makeMemoryStorage } from "../../src/storage/memoryStorage.ts"
-import { below, expectedColumns, join, makeDice, type PlainValue, type RandomRows, randomRows, valuesOf } from "./support.ts"
+import {
+  below,
+  expectedColumns,
+  join,
+  makeDice,
+  type PlainValue,
+  type RandomRows,
+  randomRows,
+  valuesOf
+} from "./support.ts"
 
 const encode = ({ order, owner, rows }: RandomRows): Uint8Array<ArrayBuffer> =>
   join(encodeSegment(owner, rows, order).chunks)
@@ -69,61 +78,69 @@ const ofColumns = (seed: number, count: number, kept: ReadonlyArray<number>): Ra
 }
 
 describe("a damaged segment", () => {
-  it.live.each([1, 2, 5])("with any one byte changed is noticed, or reads the same (seed %i)", (seed) =>
-    Effect.scoped(Effect.gen(function*() {
-      const random = ofColumns(seed, 30, [2, 4, 5])
-      const bytes = encode(random)
-      const columns = Array.from({ length: 9 }, (_, column) => column)
-      const keys = someKeys(random)
-      const expected = yield* readAll(bytes, columns, keys)
-      assert.deepStrictEqual(
-        expected.values,
-        expectedColumns(random).flatMap((values) => [values, values])
-      )
-      const dice = makeDice(seed)
-      let noticed = 0
-      for (let at = 0; at < bytes.length; at++) {
-        const mask = 1 + below(dice, 255)
-        const result = yield* Effect.result(readAll(flipped(bytes, at, mask), columns, keys))
-        if (result._tag === "Failure") {
-          noticed++
-          assert.strictEqual(result.failure._tag, "SegmentError")
-          assert.include(["Damaged", "Unsupported"], result.failure.reason)
-          assert.include(result.failure.message, "segments/1.parquet")
-        } else assert.deepStrictEqual(result.success, expected, `byte ${at} of ${bytes.length}, mask ${mask}`)
-      }
-      // What may go unnoticed: the magic at the front, and pages of columns that need no reading.
-      assert.isAbove(noticed / bytes.length, 0.8)
-    })), 120_000)
+  it.live.each([1, 2, 5])(
+    "with any one byte changed is noticed, or reads the same (seed %i)",
+    (seed) =>
+      Effect.scoped(Effect.gen(function*() {
+        const random = ofColumns(seed, 30, [2, 4, 5])
+        const bytes = encode(random)
+        const columns = Array.from({ length: 9 }, (_, column) => column)
+        const keys = someKeys(random)
+        const expected = yield* readAll(bytes, columns, keys)
+        assert.deepStrictEqual(
+          expected.values,
+          expectedColumns(random).flatMap((values) => [values, values])
+        )
+        const dice = makeDice(seed)
+        let noticed = 0
+        for (let at = 0; at < bytes.length; at++) {
+          const mask = 1 + below(dice, 255)
+          const result = yield* Effect.result(readAll(flipped(bytes, at, mask), columns, keys))
+          if (result._tag === "Failure") {
+            noticed++
+            assert.strictEqual(result.failure._tag, "SegmentError")
+            assert.include(["Damaged", "Unsupported"], result.failure.reason)
+            assert.include(result.failure.message, "segments/1.parquet")
+          } else assert.deepStrictEqual(result.success, expected, `byte ${at} of ${bytes.length}, mask ${mask}`)
+        }
+        // What may go unnoticed: the magic at the front, and pages of columns that need no reading.
+        assert.isAbove(noticed / bytes.length, 0.8)
+      })),
+    120_000
+  )
 
-  it.live("with any byte of a page header changed is noticed, or reads the same", () =>
-    Effect.scoped(Effect.gen(function*() {
-      const random = ofColumns(3, 9000, [0, 1, 4, 5, 6])
-      const bytes = encode(random)
-      const segment = yield* open(bytes)
-      const expected = expectedColumns(random)
-      const dice = makeDice(1)
-      let tried = 0
-      for (let column = 0; column < segment.metadata.columns.length; column++) {
-        const { dataOffset, hasDictionary, range } = segment.metadata.rowGroups[0].chunks[column]
-        const index = yield* segment.index(0)
-        const starts = [0, 1, 2].map((page) => index.rangeOf(column, page, page + 1).offset)
-        assert.strictEqual(starts[0], dataOffset)
-        for (const start of hasDictionary ? [range.offset, ...starts] : starts) {
-          const reader = new ThriftReader(bytes, start)
-          readPageHeader(reader)
-          for (let at = start; at < reader.at; at++) {
-            tried++
-            const changed = flipped(bytes, at, 1 << below(dice, 8))
-            const result = yield* Effect.result(readAll(changed, [column], []))
-            if (result._tag === "Success") {
-              assert.deepStrictEqual(result.success.values, [expected[column], expected[column]], `byte ${at}`)
-            } else assert.strictEqual(result.failure.reason, "Damaged")
+  it.live(
+    "with any byte of a page header changed is noticed, or reads the same",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const random = ofColumns(3, 9000, [0, 1, 4, 5, 6])
+        const bytes = encode(random)
+        const segment = yield* open(bytes)
+        const expected = expectedColumns(random)
+        const dice = makeDice(1)
+        let tried = 0
+        for (let column = 0; column < segment.metadata.columns.length; column++) {
+          const { dataOffset, hasDictionary, range } = segment.metadata.rowGroups[0].chunks[column]
+          const index = yield* segment.index(0)
+          const starts = [0, 1, 2].map((page) => index.rangeOf(column, page, page + 1).offset)
+          assert.strictEqual(starts[0], dataOffset)
+          for (const start of hasDictionary ? [range.offset, ...starts] : starts) {
+            const reader = new ThriftReader(bytes, start)
+            readPageHeader(reader)
+            for (let at = start; at < reader.at; at++) {
+              tried++
+              const changed = flipped(bytes, at, 1 << below(dice, 8))
+              const result = yield* Effect.result(readAll(changed, [column], []))
+              if (result._tag === "Success") {
+                assert.deepStrictEqual(result.success.values, [expected[column], expected[column]], `byte ${at}`)
+              } else assert.strictEqual(result.failure.reason, "Damaged")
+            }
           }
         }
-      }
-      assert.isAbove(tried, 500)
-    })), 120_000)
+        assert.isAbove(tried, 500)
+      })),
+    120_000
+  )
 
   it.live("that was cut, emptied or filled with something else is refused", () =>
     Effect.scoped(Effect.gen(function*() {
@@ -161,12 +178,14 @@ describe("a segment with another footer", () => {
   // A value follows its name after the head of its field and its length.
   const version = (value: number) => `varve.format\u0018\u0001${value}`
 
-  it.live.each([
-    ["a newer version", version(1), version(2), "NewerFormat", /format version 2, this Varve reads up to version 1/],
-    ["no positions", "varve.positions", "varve.positionz", "Damaged", /lacks the entry varve.positions/],
-    ["a column that its schema lacks", "column 5%", "column 6%", "Damaged", /not those of its schema/],
-    ["broken JSON", "\"index\"", "\"index'", "Damaged", /damaged/]
-  ] as const)("that tells of %s is refused", ([, from, to, reason, message]) =>
+  it.live.each(
+    [
+      ["a newer version", version(1), version(2), "NewerFormat", /format version 2, this Varve reads up to version 1/],
+      ["no positions", "varve.positions", "varve.positionz", "Damaged", /lacks the entry varve.positions/],
+      ["a column that its schema lacks", "column 5%", "column 6%", "Damaged", /not those of its schema/],
+      ["broken JSON", "\"index\"", "\"index'", "Damaged", /damaged/]
+    ] as const
+  )("that tells of %s is refused", ([, from, to, reason, message]) =>
     Effect.scoped(Effect.gen(function*() {
       const error: SegmentError = yield* Effect.flip(open(withFooter(file, from, to)))
       assert.strictEqual(error.reason, reason)

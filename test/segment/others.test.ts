@@ -1,8 +1,8 @@
 /** What hyparquet-writer writes, our page readers read: the encodings that they claim to, and nothing else silently. */
 import type { SchemaElement } from "hyparquet"
 import { parquetWriteBuffer } from "hyparquet-writer"
-import { describe, expect, it } from "vitest"
 import * as zlib from "node:zlib"
+import { describe, expect, it } from "vitest"
 import { type PageSource, readDictionary, readPages } from "../../src/segment/read/decodePages.ts"
 import { type FileLayout, readLayout } from "../../src/segment/read/layout.ts"
 import { readMetadata } from "../../src/segment/read/metadata.ts"
@@ -33,7 +33,10 @@ const readColumn = (file: Uint8Array<ArrayBuffer>, layout: FileLayout, i: number
     }
     if (!chunks[i].hasDictionary) return valuesOf(readPages(source, rows, undefined), rows)
     const { dictionary, end } = readDictionary(source)
-    return valuesOf(readPages({ ...source, bytes: source.bytes.subarray(end), offset: offset + end }, rows, dictionary), rows)
+    return valuesOf(
+      readPages({ ...source, bytes: source.bytes.subarray(end), offset: offset + end }, rows, dictionary),
+      rows
+    )
   })
 
 const plainOf = (value: unknown): PlainValue => {
@@ -50,15 +53,22 @@ const draw = <A>(seed: number, count: number, nulls: number, value: (dice: () =>
 
 describe("files of another writer", () => {
   it.each(
-    Array.from({ length: 12 }, (_, seed) =>
-      [seed, [1, 10, 2999, 7001][seed % 4], [0, 0.3, 1][seed % 3], seed % 2 === 0 ? "ZSTD" : "UNCOMPRESSED"] as const)
+    Array.from(
+      { length: 12 },
+      (_, seed) =>
+        [seed, [1, 10, 2999, 7001][seed % 4], [0, 0.3, 1][seed % 3], seed % 2 === 0 ? "ZSTD" : "UNCOMPRESSED"] as const
+    )
   )("are read (seed %i, %i rows, %d null, %s)", (seed, count, nulls, codec) => {
     const column = <A>(name: string, type: Written["type"], value: (dice: () => number, row: number) => A, more = {}) =>
       ({ name, data: draw(seed + name.length, count, nulls, value), type, encoding: "PLAIN", ...more }) as Written
     const columns = [
       column("int32", "INT32", (dice) => below(dice, 2 ** 32) | 0),
       column("int64", "INT64", (dice) => pick(dice, [0n, -1n, 2n ** 53n - 1n, -(2n ** 40n)])),
-      column("wide", "INT64", (dice, row) => dice() < 0.9 ? BigInt(row) : pick(dice, [2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n])),
+      column(
+        "wide",
+        "INT64",
+        (dice, row) => dice() < 0.9 ? BigInt(row) : pick(dice, [2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n])
+      ),
       column("float", "FLOAT", (dice) => Math.fround(dice() * 1e10)),
       column("double", "DOUBLE", (dice) => pick(dice, [0, -0, dice() * 1e100])),
       column("plain bool", "BOOLEAN", (dice) => dice() < 0.5),
@@ -72,8 +82,8 @@ describe("files of another writer", () => {
     const layout = layoutOf(file)
     expect(layout.rowGroups).toHaveLength(Math.ceil(count / 3000))
     expect(layout.rows).toBe(count)
-    columns.forEach(({ data, name }, i) =>
-      expect(readColumn(file, layout, i), name).toEqual(Array.from(data, plainOf)))
+    const read = columns.map(({ name }, i) => [name, readColumn(file, layout, i)])
+    expect(read).toEqual(columns.map(({ data, name }) => [name, Array.from(data, plainOf)]))
   })
 
   it("are read also where columns cannot be null", () => {

@@ -9,7 +9,17 @@ import { findKey, firstRowFrom, hashKey, keyRange, placeOf } from "../../src/seg
 import { openSegment, type Segment } from "../../src/segment/Segment.ts"
 import { encodeSegment } from "../../src/segment/write/SegmentWriter.ts"
 import { makeMemoryStorage, type MemoryOperation } from "../../src/storage/memoryStorage.ts"
-import { below, doubles, expectedColumns, makeDice, type RandomRows, randomRows, schemaOf, valueAt, valuesOf } from "./support.ts"
+import {
+  below,
+  doubles,
+  expectedColumns,
+  makeDice,
+  type RandomRows,
+  randomRows,
+  schemaOf,
+  valueAt,
+  valuesOf
+} from "./support.ts"
 
 /** A segment of random rows, in memory, with a list of the reads that it makes. */
 const segmentOf = Effect.fnUntraced(function*(random: RandomRows, cacheBytes = 64 * 2 ** 20) {
@@ -49,27 +59,30 @@ const readByPages = Effect.fnUntraced(function*(segment: Segment, column: number
 const sizes = [1, 5, 4096, 4097, 9000]
 
 describe("a segment", () => {
-  it.effect.each(Array.from({ length: 25 }, (_, seed) => seed))("holds what was written (seed %i)", (seed) =>
-    Effect.scoped(Effect.gen(function*() {
-      const random = randomRows(seed, sizes[seed % sizes.length])
-      const { expected, segment } = yield* segmentOf(random)
-      const { metadata } = segment
-      assert.deepStrictEqual(
-        [metadata.table, metadata.schemaVersion, metadata.schema, metadata.rows],
-        [7, 3, random.owner.schema, random.order.length]
-      )
-      assert.strictEqual(metadata.columns.length, systemColumns.length + random.owner.schema.columns.length)
-      const [group] = metadata.rowGroups
-      for (let column = 0; column < metadata.columns.length; column++) {
-        const whole = valuesOf(yield* segment.readColumn(0, column), group.rows)
-        assert.deepStrictEqual(whole, expected[column], `column ${column}`)
-        assert.deepStrictEqual(yield* readByPages(segment, column), expected[column], `column ${column} by pages`)
-        const pages = Math.ceil(group.rows / 4096)
-        const some = yield* segment.readColumn(0, column, pages - 1)
-        const first = (pages - 1) * 4096
-        assert.deepStrictEqual(valuesOf(some, group.rows - first), expected[column].slice(first))
-      }
-    })))
+  it.effect.each(Array.from({ length: 25 }, (_, seed) => seed))(
+    "holds what was written (seed %i)",
+    (seed) =>
+      Effect.scoped(Effect.gen(function*() {
+        const random = randomRows(seed, sizes[seed % sizes.length])
+        const { expected, segment } = yield* segmentOf(random)
+        const { metadata } = segment
+        assert.deepStrictEqual(
+          [metadata.table, metadata.schemaVersion, metadata.schema, metadata.rows],
+          [7, 3, random.owner.schema, random.order.length]
+        )
+        assert.strictEqual(metadata.columns.length, systemColumns.length + random.owner.schema.columns.length)
+        const [group] = metadata.rowGroups
+        for (let column = 0; column < metadata.columns.length; column++) {
+          const whole = valuesOf(yield* segment.readColumn(0, column), group.rows)
+          assert.deepStrictEqual(whole, expected[column], `column ${column}`)
+          assert.deepStrictEqual(yield* readByPages(segment, column), expected[column], `column ${column} by pages`)
+          const pages = Math.ceil(group.rows / 4096)
+          const some = yield* segment.readColumn(0, column, pages - 1)
+          const first = (pages - 1) * 4096
+          assert.deepStrictEqual(valuesOf(some, group.rows - first), expected[column].slice(first))
+        }
+      }))
+  )
 
   it.effect("of several row groups is read, and its keys are found across them", () =>
     Effect.scoped(Effect.gen(function*() {
@@ -94,7 +107,11 @@ describe("a segment", () => {
     Effect.scoped(Effect.gen(function*() {
       const count = 132_000
       const { owner, rows } = randomRows(0, 1)
-      const vectors = { positions: new Float64Array(count), keys: new TextVector(count), timestamps: new Int64Vector(count) }
+      const vectors = {
+        positions: new Float64Array(count),
+        keys: new TextVector(count),
+        timestamps: new Int64Vector(count)
+      }
       for (let row = 0; row < count; row++) {
         const key = row < 130_900 ? `a${String(row).padStart(7, "0")}` : row < 131_300 ? "m" : `z${row}`
         vectors.keys.set(row, encodeUtf8(key))
@@ -115,50 +132,59 @@ describe("a segment", () => {
       })
       assert.deepStrictEqual(yield* findKey(segment, encodeUtf8("m")), { first: 130_900, end: 131_300 })
       assert.deepStrictEqual(yield* findKey(segment, encodeUtf8("z131999")), { first: 131_999, end: 132_000 })
-      assert.deepStrictEqual(yield* keyRange(segment, encodeUtf8("m"), encodeUtf8("n")), { first: 130_900, end: 131_300 })
+      assert.deepStrictEqual(yield* keyRange(segment, encodeUtf8("m"), encodeUtf8("n")), {
+        first: 130_900,
+        end: 131_300
+      })
       assert.strictEqual(summary.keys, count - 399)
       assert.deepStrictEqual(segment.metadata.rowGroups.map((group) => group.keys), [130_901, 700])
     })))
 
-  it.effect.each([1, 2, 3, 4, 9, 12])("finds every key and no other (seed %i)", (seed) =>
-    Effect.scoped(Effect.gen(function*() {
-      const random = randomRows(seed, 5000)
-      const { expected, segment } = yield* segmentOf(random)
-      const [keys] = expected
-      const dice = makeDice(seed)
-      for (let i = 0; i < 300; i++) {
-        const hex = keys[below(dice, keys.length)] as string
-        const rows = yield* findKey(segment, Buffer.from(hex, "hex"))
-        assert.deepStrictEqual(rows, { first: keys.indexOf(hex), end: keys.lastIndexOf(hex) + 1 })
-        const other = Buffer.from(`${hex}00`, "hex")
-        const expectedRows = keys.includes(`${hex}00`)
-        assert.strictEqual((yield* findKey(segment, other, hashKey(other))) !== undefined, expectedRows)
-      }
-      for (const absent of ["", "\uffff\uffff", "nothing"]) {
-        const bytes = encodeUtf8(absent)
-        const hex = Buffer.from(bytes).toString("hex")
-        assert.strictEqual((yield* findKey(segment, bytes)) !== undefined, keys.includes(hex))
-      }
-    })))
+  it.effect.each([1, 2, 3, 4, 9, 12])(
+    "finds every key and no other (seed %i)",
+    (seed) =>
+      Effect.scoped(Effect.gen(function*() {
+        const random = randomRows(seed, 5000)
+        const { expected, segment } = yield* segmentOf(random)
+        const [keys] = expected
+        const dice = makeDice(seed)
+        for (let i = 0; i < 300; i++) {
+          const hex = keys[below(dice, keys.length)] as string
+          const rows = yield* findKey(segment, Buffer.from(hex, "hex"))
+          assert.deepStrictEqual(rows, { first: keys.indexOf(hex), end: keys.lastIndexOf(hex) + 1 })
+          const other = Buffer.from(`${hex}00`, "hex")
+          const expectedRows = keys.includes(`${hex}00`)
+          assert.strictEqual((yield* findKey(segment, other, hashKey(other))) !== undefined, expectedRows)
+        }
+        for (const absent of ["", "\uffff\uffff", "nothing"]) {
+          const bytes = encodeUtf8(absent)
+          const hex = Buffer.from(bytes).toString("hex")
+          assert.strictEqual((yield* findKey(segment, bytes)) !== undefined, keys.includes(hex))
+        }
+      }))
+  )
 
-  it.effect.each([5, 6, 7])("gives the rows of a range of keys (seed %i)", (seed) =>
-    Effect.scoped(Effect.gen(function*() {
-      const random = randomRows(seed, 9000)
-      const { expected, segment } = yield* segmentOf(random)
-      const keys = expected[0].map((hex) => Buffer.from(hex as string, "hex"))
-      const dice = makeDice(seed)
-      const countBelow = (key: Uint8Array) => keys.filter((other) => compareBytes(other, key) < 0).length
-      for (let i = 0; i < 60; i++) {
-        const from = Buffer.concat([keys[below(dice, keys.length)], Buffer.from(i % 2 === 0 ? "" : "\0")])
-        const to = keys[below(dice, keys.length)]
-        assert.strictEqual(yield* firstRowFrom(segment, from), countBelow(from))
-        const first = countBelow(from)
-        const end = Math.max(first, countBelow(to))
-        assert.deepStrictEqual(yield* keyRange(segment, from, to), { first, end })
-      }
-      assert.deepStrictEqual(yield* keyRange(segment, undefined, undefined), { first: 0, end: 9000 })
-      assert.strictEqual(yield* firstRowFrom(segment, Buffer.from("ffffffff", "hex")), 9000)
-    })))
+  it.effect.each([5, 6, 7])(
+    "gives the rows of a range of keys (seed %i)",
+    (seed) =>
+      Effect.scoped(Effect.gen(function*() {
+        const random = randomRows(seed, 9000)
+        const { expected, segment } = yield* segmentOf(random)
+        const keys = expected[0].map((hex) => Buffer.from(hex as string, "hex"))
+        const dice = makeDice(seed)
+        const countBelow = (key: Uint8Array) => keys.filter((other) => compareBytes(other, key) < 0).length
+        for (let i = 0; i < 60; i++) {
+          const from = Buffer.concat([keys[below(dice, keys.length)], Buffer.from(i % 2 === 0 ? "" : "\0")])
+          const to = keys[below(dice, keys.length)]
+          assert.strictEqual(yield* firstRowFrom(segment, from), countBelow(from))
+          const first = countBelow(from)
+          const end = Math.max(first, countBelow(to))
+          assert.deepStrictEqual(yield* keyRange(segment, from, to), { first, end })
+        }
+        assert.deepStrictEqual(yield* keyRange(segment, undefined, undefined), { first: 0, end: 9000 })
+        assert.strictEqual(yield* firstRowFrom(segment, Buffer.from("ffffffff", "hex")), 9000)
+      }))
+  )
 
   it.effect("shares a dictionary between the pages of a column", () =>
     Effect.scoped(Effect.gen(function*() {

@@ -46,7 +46,10 @@ describe("the order of rows", () => {
   it("goes through long common prefixes", () => {
     const prefix = "x".repeat(1000)
     const dice = makeDice(2)
-    const keys = Array.from({ length: 2000 }, (_, i) => encodeUtf8(prefix + (i % 2 === 0 ? "" : "y".repeat(20)) + below(dice, 500)))
+    const keys = Array.from(
+      { length: 2000 },
+      (_, i) => encodeUtf8(prefix + (i % 2 === 0 ? "" : "y".repeat(20)) + below(dice, 500))
+    )
     expectSorted(keys)
     expectSorted(Array.from({ length: 100 }, () => encodeUtf8(prefix)))
   })

@@ -24,7 +24,23 @@ export const below = (dice: Dice, limit: number): number => Math.floor(dice() * 
 
 export const pick = <A>(dice: Dice, of: ReadonlyArray<A>): A => of[below(dice, of.length)]
 
-const alphabet = ["a", "b", "z", "0", "_", "\u0000", "\u007f", "é", "ß", "中", "\ud7ff", "\ue000", "\uffff", "😀", "\u{10ffff}"]
+const alphabet = [
+  "a",
+  "b",
+  "z",
+  "0",
+  "_",
+  "\u0000",
+  "\u007f",
+  "é",
+  "ß",
+  "中",
+  "\ud7ff",
+  "\ue000",
+  "\uffff",
+  "😀",
+  "\u{10ffff}"
+]
 
 /** A string of up to `length` characters, of one to four bytes each. */
 export const randomText = (dice: Dice, length: number): string => {
@@ -122,7 +138,9 @@ export const randomRows = (seed: number, count: number): RandomRows => {
   const dice = makeDice(seed)
   const keys = new TextVector(count)
   const distinct = Math.max(1, below(dice, 2 * count))
-  const prefix = dice() < 0.3 ? "a long prefix that all keys have, of more than one word".repeat(1 + below(dice, 3)) : ""
+  const prefix = dice() < 0.3
+    ? "a long prefix that all keys have, of more than one word".repeat(1 + below(dice, 3))
+    : ""
   const style = below(dice, 3)
   for (let row = 0; row < count; row++) {
     const key = style === 0 ? String(below(dice, distinct)) : style === 1 ? randomText(dice, 4) : randomText(dice, 20)

@@ -21,7 +21,8 @@ export class RowGroupIndex {
   /** Takes the index block of a row group. Throws `SegmentFault`. */
   constructor(columns: ReadonlyArray<SegmentColumn>, rowGroup: SegmentRowGroup, bytes: Uint8Array) {
     const [offset, length, crc] = rowGroup.index
-    if (bytes.length !== length || zlib.crc32(bytes) !== crc) throw damage(offset, "the checksum of page indexes is wrong")
+    if (bytes.length !== length || zlib.crc32(bytes) !== crc)
+      throw damage(offset, "the checksum of page indexes is wrong")
     this.columns = columns
     this.rowGroup = rowGroup
     this.bytes = bytes

@@ -145,7 +145,8 @@ const takePage = (source: PageSource, reader: ThriftReader, header: PageHeader):
     throw damage(offset + start, `a page of ${plainBytes} bytes in a column of ${chunk.plainBytes}`)
   }
   const stored = bytes.subarray(start, start + compressedBytes)
-  if (crc === undefined ? strict : zlib.crc32(stored) !== crc) throw damage(offset + start, "a page's checksum is wrong")
+  if (crc === undefined ? strict : zlib.crc32(stored) !== crc)
+    throw damage(offset + start, "a page's checksum is wrong")
   reader.at += compressedBytes
   return stored
 }

@@ -53,7 +53,8 @@ export const decodeDictionary = (bytes: Uint8Array, count: number): Dictionary =
   for (let i = 0; i < count; i++) {
     const length = lengthAt(bytes, at, bytes.length)
     at += 4
-    if (dictionary.code(bytes, at, at + length) !== i) throw new FormatError(`value ${i} of a dictionary is there twice`)
+    if (dictionary.code(bytes, at, at + length) !== i)
+      throw new FormatError(`value ${i} of a dictionary is there twice`)
     at += length
   }
   if (at !== bytes.length) throw new FormatError(`${bytes.length - at} bytes are left of a dictionary`)

@@ -4,17 +4,7 @@
  */
 import { type ColumnMetaData, parquetMetadata, type RowGroup, type SchemaElement } from "hyparquet"
 import type { Bound, Bounds } from "../bounds.ts"
-import {
-  BOOLEAN,
-  BYTE_ARRAY,
-  DOUBLE,
-  FLOAT,
-  INT32,
-  INT64,
-  type PhysicalType,
-  UNCOMPRESSED,
-  ZSTD
-} from "../parquet.ts"
+import { BOOLEAN, BYTE_ARRAY, DOUBLE, FLOAT, INT32, INT64, type PhysicalType, UNCOMPRESSED, ZSTD } from "../parquet.ts"
 import { damage, SegmentFault } from "../SegmentError.ts"
 import type { FileRange } from "../thrift/footer.ts"
 
@@ -102,7 +92,9 @@ const unsupported = (problem: string): SegmentFault => new SegmentFault("Unsuppo
 const layoutColumn = (element: SchemaElement): LayoutColumn => {
   const physical = physicalTypes[element.type ?? ""]
   if (physical === undefined || (element.num_children ?? 0) > 0 || element.repetition_type === "REPEATED") {
-    throw unsupported(`column ${element.name} is ${element.type ?? "nested"}; flat columns of the simple types are read`)
+    throw unsupported(
+      `column ${element.name} is ${element.type ?? "nested"}; flat columns of the simple types are read`
+    )
   }
   return {
     name: element.name,
@@ -137,9 +129,12 @@ const layoutRowGroup = (
       columnIndex: rangeOf(indexOffset, indexLength),
       offsetIndex: rangeOf(placesOffset, placesLength)
     }
-    if (ranged.rows !== rows) throw damage(fileBytes, `column ${name} has ${ranged.rows} rows, its row group has ${rows}`)
+    if (ranged.rows !== rows)
+      throw damage(fileBytes, `column ${name} has ${ranged.rows} rows, its row group has ${rows}`)
     for (const range of [ranged.range, ranged.columnIndex, ranged.offsetIndex]) {
-      if (range !== undefined && !(range.offset >= 0 && range.length >= 0 && range.offset + range.length <= fileBytes)) {
+      if (
+        range !== undefined && !(range.offset >= 0 && range.length >= 0 && range.offset + range.length <= fileBytes)
+      ) {
         throw damage(fileBytes, `column ${name} is said to be beyond the file's end`)
       }
     }

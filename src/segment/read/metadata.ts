@@ -1,8 +1,8 @@
 /** What makes a Parquet file a segment: the checks around its footer, and what Varve wrote into it. */
 import * as zlib from "node:zlib"
 import { readCanonical } from "../../schema/document.ts"
-import type { Bounds } from "../bounds.ts"
 import type { TableSchema } from "../../schema/types.ts"
+import type { Bounds } from "../bounds.ts"
 import { keyColumn, type SegmentColumn, segmentColumns } from "../columns.ts"
 import {
   footerCheckBytes,
@@ -67,7 +67,11 @@ export const readMetadata = (bytes: Uint8Array<ArrayBuffer>, fileBytes: number):
   const start = fileBytes - bytes.length
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   if (view.getUint32(4, true) !== footerMark) {
-    throw new SegmentFault("Unsupported", start, "the mark of a segment is not before its footer; the file is another's, or damaged")
+    throw new SegmentFault(
+      "Unsupported",
+      start,
+      "the mark of a segment is not before its footer; the file is another's, or damaged"
+    )
   }
   const footer = bytes.subarray(footerCheckBytes, bytes.length - trailerBytes)
   if (view.getUint32(0, true) !== zlib.crc32(footer)) throw damage(start, "the footer's checksum is wrong")

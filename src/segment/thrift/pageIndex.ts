@@ -24,7 +24,11 @@ const empty = new Uint8Array(0)
 /**
  * Writes a column index. Every page of which a row has a value must have bounds; `hasBounds` tells beforehand.
  */
-export const writeColumnIndex = (writer: ThriftWriter, physical: PhysicalType, pages: ReadonlyArray<PageBounds>): void =>
+export const writeColumnIndex = (
+  writer: ThriftWriter,
+  physical: PhysicalType,
+  pages: ReadonlyArray<PageBounds>
+): void =>
   writer.root(() => {
     const count = pages.length
     writer.list(1, TRUE, count, (i) => writer.flag(pages[i].bounds.min === undefined))

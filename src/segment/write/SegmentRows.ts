@@ -1,6 +1,6 @@
 /** Rows that are to become a segment, as columns in memory. */
 import type { DictionaryVector } from "../../event/dictionary.ts"
-import { Int64Vector, NumberVector, TextVector, type Vector } from "../../event/vector.ts"
+import { Int64Vector, NumberVector, type TextVector, type Vector } from "../../event/vector.ts"
 
 /** Any vector that holds a column of a segment. */
 export type SegmentVector = Vector | DictionaryVector

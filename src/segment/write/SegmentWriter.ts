@@ -31,7 +31,7 @@ import { Output } from "./Output.ts"
 import { longTexts, pageBreaks } from "./pageBreaks.ts"
 import { type SegmentRows, vectorsOf } from "./SegmentRows.ts"
 import { type SegmentSummary, summarise } from "./SegmentSummary.ts"
-import { type WrittenRowGroup, writeRowGroup } from "./writeRowGroup.ts"
+import { writeRowGroup, type WrittenRowGroup } from "./writeRowGroup.ts"
 
 /** Whose rows a segment holds. */
 export interface SegmentOwner {

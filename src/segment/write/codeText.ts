@@ -56,7 +56,9 @@ const codeValues = (rows: TextRows, order: Int32Array, from: number, to: number)
     codes[i - from] = dictionary.code(heap, start, end)
     if ((i - from) % sampleRows === sampleRows - 1 && isTooLarge(dictionary, i - from + 1)) return undefined
   }
-  return isTooLarge(dictionary, Infinity) ? undefined : { values: dictionary.values, count: dictionary.count, codes, plainBytes }
+  return isTooLarge(dictionary, Infinity)
+    ? undefined
+    : { values: dictionary.values, count: dictionary.count, codes, plainBytes }
 }
 
 const isTooLarge = ({ count, values }: Dictionary, rows: number): boolean =>
