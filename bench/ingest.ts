@@ -64,7 +64,8 @@ export const benchIngest = async (server: Server, sizes: IngestSizes): Promise<R
       let records = 0
       const start = performance.now()
       const millis = await concurrently(batches, inFlight, async (n) => {
-        records += accepted(await client.call(`${service}/IngestBatch`, requests[n]))
+        const response = await client.call(`${service}/IngestBatch`, requests[n])
+        records += accepted(response)
       })
       return rate(records, start, millis)
     })
@@ -77,7 +78,8 @@ export const benchIngest = async (server: Server, sizes: IngestSizes): Promise<R
       const start = performance.now()
       const millis = await concurrently(batches, inFlight, async () => {
         const request = encodeBatch("bench", "ingest", take(batchRows), rows)
-        records += accepted(await client.call(`${service}/IngestBatch`, request))
+        const response = await client.call(`${service}/IngestBatch`, request)
+        records += accepted(response)
       })
       return rate(records, start, millis)
     })

@@ -15,11 +15,11 @@ const { values } = parseArgs({
 
 const suites: ReadonlyArray<(server: Server) => Promise<ReadonlyArray<Figure>>> = values.quick
   ? [
-    (server) => benchIngest(server, { batches: 20, batchRows: 1000, inFlight: 8, runs: 1 }),
+    (server) => benchIngest(server, { batches: 20, batchRows: 1000, inFlight: 16, runs: 1 }),
     (server) => benchReads(server, { rows: 10_000, requests: 1000, runs: 1 })
   ]
   : [
-    (server) => benchIngest(server, { batches: 400, batchRows: 1000, inFlight: 8, runs: 5 }),
+    (server) => benchIngest(server, { batches: 400, batchRows: 1000, inFlight: 16, runs: 5 }),
     (server) => benchReads(server, { rows: 100_000, requests: 10_000, runs: 3 })
   ]
 

@@ -1,7 +1,9 @@
 /**
  * How fast the log takes groups of various sizes, each synced: `node bench/wal.ts [directory]`.
  *
- * The directory (default: a new one under the working directory, removed at the end) says which disk is measured.
+ * Without a pause between groups large ones are written into space that must be allocated first; with a pause the log
+ * allocates ahead meanwhile. The directory (default: a new one under the working directory, removed at the end) says
+ * which disk is measured.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -10,44 +12,62 @@ import * as path from "node:path"
 import * as WalLayer from "../layers/WalLayer.ts"
 import { Wal } from "../src/wal/Wal.ts"
 
-/** One measurement. */
-export interface WalFigures {
+/** What to append. */
+export interface WalLoad {
+  /** Bytes of each group, of one frame. */
   readonly groupBytes: number
   readonly groups: number
+  /** How long to wait after each group. */
+  readonly pauseMillis: number
+}
+
+/** What was measured. */
+export interface WalFigures {
+  /** While groups were appended; pauses are not counted. */
   readonly megabytesPerSecond: number
   /** Time of one group, appended and synced. */
   readonly microsMedian: number
   readonly microsP99: number
 }
 
-/** Appends `groups` groups of one frame of `groupBytes`, each synced before the next. */
-export const measureAppends = Effect.fnUntraced(function*(groupBytes: number, groups: number) {
+/** Appends groups one after another, each synced. */
+export const measureAppends = Effect.fnUntraced(function*({ groupBytes, groups, pauseMillis }: WalLoad) {
   const wal = yield* Wal
   const payload = new Uint8Array(groupBytes - 48).fill(7)
   const micros: Array<number> = []
-  const begun = yield* Clock.monotonicTimeNanos
-  let before = begun
   for (let i = 0; i < groups; i++) {
+    const begun = yield* Clock.monotonicTimeNanos
     yield* wal.append([{ kind: 1, span: 1, payload: [payload] }], { commitTime: 1, sync: true })
-    const now = yield* Clock.monotonicTimeNanos
-    micros.push(Number(now - before) / 1000)
-    before = now
+    micros.push(Number((yield* Clock.monotonicTimeNanos) - begun) / 1000)
+    if (pauseMillis > 0) yield* Effect.sleep(pauseMillis)
   }
+  const total = micros.reduce((sum, each) => sum + each, 0)
   micros.sort((left, right) => left - right)
-  return {
-    groupBytes,
-    groups,
-    megabytesPerSecond: groupBytes * groups / (Number(before - begun) / 1000),
+  const figures: WalFigures = {
+    megabytesPerSecond: groupBytes * groups / total,
     microsMedian: micros[groups >> 1],
     microsP99: micros[Math.floor(groups * 0.99)]
-  } satisfies WalFigures
+  }
+  return figures
 })
 
+const loads: ReadonlyArray<WalLoad> = [
+  { groupBytes: 4 * 1024, groups: 4000, pauseMillis: 0 },
+  { groupBytes: 64 * 1024, groups: 4000, pauseMillis: 0 },
+  { groupBytes: 256 * 1024, groups: 2000, pauseMillis: 0 },
+  { groupBytes: 1024 * 1024, groups: 800, pauseMillis: 0 },
+  { groupBytes: 4 * 1024, groups: 1000, pauseMillis: 3 },
+  { groupBytes: 64 * 1024, groups: 1000, pauseMillis: 3 },
+  { groupBytes: 256 * 1024, groups: 1000, pauseMillis: 3 },
+  { groupBytes: 1024 * 1024, groups: 300, pauseMillis: 10 }
+]
+
 const main = Effect.fnUntraced(function*(root: string) {
-  for (const [groupBytes, groups] of [[4096, 4000], [65536, 4000], [262144, 2000], [1048576, 800]]) {
-    const figures = yield* Effect.provide(measureAppends(groupBytes, groups), WalLayer.layerFile({ root }))
+  for (const load of loads) {
+    const figures = yield* Effect.provide(measureAppends(load), WalLayer.layerFile({ root }))
     console.log(
-      `${String(groupBytes / 1024).padStart(5)} KiB  ${figures.megabytesPerSecond.toFixed(0).padStart(6)} MB/s  ` +
+      `${String(load.groupBytes / 1024).padStart(5)} KiB  pause ${String(load.pauseMillis).padStart(2)} ms  ` +
+        `${figures.megabytesPerSecond.toFixed(0).padStart(5)} MB/s  ` +
         `p50 ${figures.microsMedian.toFixed(0).padStart(5)} us  p99 ${figures.microsP99.toFixed(0).padStart(6)} us`
     )
   }

@@ -3,6 +3,7 @@
 // it, so an older Node starts that one and passes on arguments, signals and the exit code.
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
+import * as module from "node:module"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -12,8 +13,13 @@ const script = fileURLToPath(import.meta.url)
 const root = dirname(dirname(script))
 
 if (Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN) {
+  // Parsing and stripping types is most of what starting costs; Node keeps the result in the system's folder for temporary files.
+  module.enableCompileCache?.()
   // A clone runs from source. The published package runs what was compiled, because Node strips no types below node_modules.
-  await import(existsSync(join(root, "src/cli/main.ts")) ? "../src/cli/main.ts" : "../src/cli/main.js")
+  const extension = existsSync(join(root, "src/cli/main.ts")) ? "ts" : "js"
+  const { main } = await import(`../src/cli/main.${extension}`)
+  // Layers are handed in, since src imports none of them, and loaded by the commands that run an engine alone.
+  main(() => import(`../layers/index.${extension}`))
 } else {
   const node = join(root, "node_modules", "node", "bin", process.platform === "win32" ? "node.exe" : "node")
   if (!existsSync(node)) {

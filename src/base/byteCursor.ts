@@ -48,7 +48,9 @@ export class ByteWriter {
   }
 
   u8(value: number): void {
-    this.view.setUint8(this.skip(1), value)
+    // First make room: that may put another view in place.
+    const at = this.skip(1)
+    this.view.setUint8(at, value)
   }
 
   u16(value: number): void {

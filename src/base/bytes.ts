@@ -4,7 +4,8 @@
  */
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+// A byte order mark is a character like any other: two keys that differ by one are two keys.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
 /** The UTF-8 bytes of a string. Lone surrogates become U+FFFD, as everywhere on the web. */
 export const encodeUtf8 = (text: string): Uint8Array<ArrayBuffer> => encoder.encode(text) as Uint8Array<ArrayBuffer>

@@ -55,17 +55,25 @@ export const readVarint64 = (bytes: Uint8Array, start: number, end: number): num
   return -1
 }
 
+/** As `readVarint32`, for tags and lengths: -1 too where the value is beyond 32 bits. */
+export const readTag = (bytes: Uint8Array, start: number, end: number): number => {
+  const value = readVarint32(bytes, start, end)
+  const size = cursor - start
+  return value >= 0 && (size > 5 || (size === 5 && bytes[start + 4] > 0x0f)) ? -1 : value
+}
+
 /**
  * Reads a length and checks that so many bytes follow before `end`. Returns it with the first of those bytes in
  * `cursor`, or -1.
  */
 export const readLength = (bytes: Uint8Array, start: number, end: number): number => {
-  const length = readVarint32(bytes, start, end)
+  const length = readTag(bytes, start, end)
   return length < 0 || length > end - cursor ? -1 : length
 }
 
-/** Passes over the value of a field whose tag was just read; returns the offset behind it, or -1. */
+/** Passes over the value of a field whose tag was just read; returns the offset behind it, or -1. No field has number 0. */
 export const skipValue = (bytes: Uint8Array, tag: number, start: number, end: number): number => {
+  if (tag < 8) return -1
   switch (tag & 7) {
     case varint:
       return readVarint64(bytes, start, end) < 0 ? -1 : cursor

@@ -66,6 +66,7 @@ export const reasons = {
   MEMORY_LIMIT: exhausted,
   STORAGE_FULL: exhausted,
   BACK_PRESSURE: exhausted,
+  STARTING: unavailable,
   DRAINING: unavailable,
   LOG_UNAVAILABLE: unavailable,
   DAMAGED: { failure: "DATA_LOSS", retryable: false },

@@ -3,7 +3,7 @@
  * once released, and an old log stays readable for ever.
  */
 import * as Schema from "effect/Schema"
-import { ByteWriter, FormatError } from "../base/byteCursor.ts"
+import { type ByteWriter, FormatError } from "../base/byteCursor.ts"
 import { decodeUtf8, encodeUtf8 } from "../base/bytes.ts"
 import type { RowBatch } from "./rowBatch.ts"
 import * as catalog from "./v1/catalog.ts"

@@ -128,6 +128,11 @@ export class DictionaryVector {
     return text
   }
 
+  /** Bytes that `count` rows and the dictionary take. */
+  usedBytes(count: number): number {
+    return count * 5 + this.dictionary.byteLength
+  }
+
   get byteLength(): number {
     return this.codes.byteLength + this.nulls.byteLength + this.dictionary.byteLength
   }

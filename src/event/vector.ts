@@ -4,8 +4,8 @@
  * A vector has no length of its own; the batch or memtable that owns it counts the rows. Rows at and beyond that count
  * hold garbage, which is what makes undoing a row free: it is simply not counted.
  *
- * Nulls are a byte for each row (1 = null), written only by columns that may be null. The value under a null is
- * unspecified for numbers and empty for text.
+ * Nulls are a byte for each row (1 = null). The value under a null is 0 for numbers and empty for text, so that equal
+ * rows are equal bytes, whatever a reused vector held before.
  */
 import { compareBytes } from "../base/bytes.ts"
 
@@ -13,7 +13,11 @@ import { compareBytes } from "../base/bytes.ts"
 export type VectorKind = "bool" | "int32" | "int64" | "float32" | "float64" | "text"
 
 /** A typed array that holds one number a row. */
-export type NumberArray = Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
+export type NumberArray =
+  | Uint8Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | Float32Array<ArrayBuffer>
+  | Float64Array<ArrayBuffer>
 
 const growTo = (capacity: number, atLeast: number): number => {
   let next = Math.max(capacity, 16)
@@ -71,7 +75,12 @@ export class NumberVector {
     }
   }
 
-  /** Bytes of memory that the vector holds. */
+  /** Bytes that `count` rows take. */
+  usedBytes(count: number): number {
+    return count * (this.values.BYTES_PER_ELEMENT + 1)
+  }
+
+  /** Bytes of memory that the vector holds, room for more rows included. */
   get byteLength(): number {
     return this.values.byteLength + this.nulls.byteLength
   }
@@ -146,6 +155,10 @@ export class Int64Vector {
     }
   }
 
+  usedBytes(count: number): number {
+    return count * (this.wide === undefined ? 9 : 17)
+  }
+
   get byteLength(): number {
     return this.values.byteLength + this.nulls.byteLength + (this.wide?.byteLength ?? 0)
   }
@@ -154,9 +167,7 @@ export class Int64Vector {
     if (this.wide !== undefined) return
     this.wide = new BigInt64Array(this.values.length)
     for (let row = 0; row < count; row++) {
-      const value = this.values[row]
-      // Garbage under a null may be anything that a pooled array held before.
-      if (Number.isSafeInteger(value)) this.wide[row] = BigInt(value)
+      this.wide[row] = BigInt(this.values[row])
     }
   }
 }
@@ -228,6 +239,10 @@ export class TextVector {
     return compareBytes(this.get(left), this.get(right))
   }
 
+  usedBytes(count: number): number {
+    return count * 5 + this.offsets[count]
+  }
+
   get byteLength(): number {
     return this.offsets.byteLength + this.heap.byteLength + this.nulls.byteLength
   }
@@ -256,4 +271,6 @@ export const setNull = (vector: Vector, row: number): void => {
   vector.nulls[row] = 1
   vector.hasNulls = true
   if (vector.kind === "text") vector.offsets[row + 1] = vector.offsets[row]
+  else if (vector.kind === "int64") vector.setNumber(row, 0)
+  else vector.values[row] = 0
 }

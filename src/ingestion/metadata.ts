@@ -9,10 +9,12 @@ import { entry, readEntry, readString, ValueError } from "../schema/decoder/stru
  */
 export const encodeMetadata = (bytes: Uint8Array, ranges: ReadonlyArray<number>): Uint8Array | string => {
   const pairs = new Map<string, string>()
+  let size = 0
   try {
     for (let i = 0; i < ranges.length; i += 2) {
       if (!readEntry(bytes, ranges[i], ranges[i + 1])) return "is no map of strings"
       const { keyEnd, keyStart, valueEnd, valueStart } = entry
+      size += keyEnd - keyStart + valueEnd - valueStart
       pairs.set(readString(bytes, keyStart, keyEnd), readString(bytes, valueStart, valueEnd))
     }
   } catch (error) {
@@ -20,7 +22,9 @@ export const encodeMetadata = (bytes: Uint8Array, ranges: ReadonlyArray<number>)
     throw error
   }
   if (pairs.size > metadataEntriesMax) return `has ${pairs.size} entries; ${metadataEntriesMax} are allowed`
+  if (size > metadataBytesMax) return `has ${size} bytes; ${metadataBytesMax} are allowed`
   const names = [...pairs.keys()].sort()
-  const text = encodeUtf8(`{${names.map((name) => `${JSON.stringify(name)}:${JSON.stringify(pairs.get(name))}`).join(",")}}`)
-  return text.length > metadataBytesMax ? `has ${text.length} bytes; ${metadataBytesMax} are allowed` : text
+  return encodeUtf8(
+    `{${names.map((name) => `${JSON.stringify(name)}:${JSON.stringify(pairs.get(name))}`).join(",")}}`
+  )
 }

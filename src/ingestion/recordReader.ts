@@ -45,9 +45,18 @@ export const makeRecordParts = (): RecordParts => ({
   deleted: false
 })
 
+/** Fields below this number are known; one of another wire type than its own is no DataRecord's. */
+const fieldsKnown = 12
+
 /** Reads the record in bytes[start, end). False where the bytes are no DataRecord. */
 export const readRecord = (bytes: Uint8Array, start: number, end: number, parts: RecordParts): boolean => {
-  parts.tenantStart = parts.tenantEnd = parts.tableStart = parts.tableEnd = parts.keyStart = parts.keyEnd = 0
+  parts.tenantStart =
+    parts.tenantEnd =
+    parts.tableStart =
+    parts.tableEnd =
+    parts.keyStart =
+    parts.keyEnd =
+      0
   parts.payload = "none"
   parts.timestampStart = parts.timestampEnd = -1
   if (parts.metadata.length > 0) parts.metadata.length = 0
@@ -57,7 +66,7 @@ export const readRecord = (bytes: Uint8Array, start: number, end: number, parts:
   while (at < end) {
     let tag = bytes[at++]
     if (tag >= 0x80) {
-      tag = wire.readVarint32(bytes, at - 1, end)
+      tag = wire.readTag(bytes, at - 1, end)
       if (tag < 0) return false
       at = wire.cursor
     }
@@ -66,6 +75,7 @@ export const readRecord = (bytes: Uint8Array, start: number, end: number, parts:
       if (next < 0) return false
       if (tag === 0x40) parts.schemaVersion = wire.readVarint32(bytes, at, end)
       else if (tag === 0x58) parts.deleted = wire.readVarint32(bytes, at, end) !== 0
+      else if (tag >>> 3 < fieldsKnown && tag !== 0x48) return false
       at = next
       continue
     }
@@ -94,17 +104,22 @@ export const readRecord = (bytes: Uint8Array, start: number, end: number, parts:
         break
       case 0x22:
       case 0x2a:
+        // Sent twice it would have to be merged, which no client means.
+        if (parts.payload !== "none") return false
         parts.payload = tag === 0x22 ? "struct" : "row"
         parts.payloadStart = at
         parts.payloadEnd = next
         break
       case 0x32:
+        if (parts.timestampStart >= 0) return false
         parts.timestampStart = at
         parts.timestampEnd = next
         break
       case 0x3a:
         parts.metadata.push(at, next)
         break
+      default:
+        if (tag < 8 || tag === 0x42 || tag === 0x4a || tag === 0x5a) return false
     }
     at = next
   }

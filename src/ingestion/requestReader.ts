@@ -43,7 +43,7 @@ type FieldVisitor = (field: number, start: number, end: number, varint: number) 
 const walk = (bytes: Uint8Array, start: number, end: number, message: string, visit: FieldVisitor): void => {
   let at = start
   while (at < end) {
-    const tag = wire.readVarint32(bytes, at, end)
+    const tag = wire.readTag(bytes, at, end)
     const from = wire.cursor
     const next = tag < 0 || tag >> 3 === 0 ? -1 : wire.skipValue(bytes, tag, from, end)
     if (next < 0) throw new MalformedRequest("", `the bytes are no varve.v1.${message}`)

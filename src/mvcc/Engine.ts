@@ -77,7 +77,10 @@ const foldFrames = (state: EngineState, frames: ReadonlyArray<Frame>): Effect.Ef
       } catch (error) {
         if (!(error instanceof FormatError)) throw error
         return Effect.fail(
-          new RecoveryError({ position: frame.position, message: `the log at position ${frame.position}: ${error.message}` })
+          new RecoveryError({
+            position: frame.position,
+            message: `the log at position ${frame.position}: ${error.message}`
+          })
         )
       }
     }

@@ -11,7 +11,7 @@ import { framePayloadBytesMax } from "../base/limits.ts"
 import * as Position from "../base/position.ts"
 import type { Reason } from "../base/reason.ts"
 import { encodeEvent, type Event, frameKinds, spanOf } from "../event/Event.ts"
-import type { FrameInput, WalError, WalReason, WalService } from "../wal/Wal.ts"
+import type { Appended, FrameInput, WalError, WalReason, WalService } from "../wal/Wal.ts"
 import { CommitError, type CommitReceipt } from "./CommitPipeline.ts"
 import { decide, type Decision } from "./decide.ts"
 import type { EngineService } from "./Engine.ts"
@@ -40,6 +40,11 @@ interface Staged extends Waiting {
   readonly end: number
 }
 
+/** An intent that becomes nothing, decided on a state that is not durable yet: what it is told waits for the group. */
+interface Settled extends Waiting {
+  readonly decision: Exclude<Decision, { readonly kind: "append" }>
+}
+
 /** Makes the function that commits a group; it must be called by one fiber at a time. */
 export const makeCommitGroup = (engine: EngineService, wal: WalService, options: GroupOptions) => {
   const { state } = engine
@@ -50,89 +55,114 @@ export const makeCommitGroup = (engine: EngineService, wal: WalService, options:
     const now = Math.max(yield* micros, state.commitTimes.timeOf(Position.max))
     const group = new GroupState(state, now)
     const staged: Array<Staged> = []
-    const duplicates: Array<Waiting & { readonly decision: Extract<Decision, { readonly kind: "duplicate" }> }> = []
+    const settled: Array<Settled> = []
     let sync = options.syncDefault
 
     // Decide every intent in the order of arrival, each on the state that those before it lead to.
     buffer.reset()
     for (const { answer, intent } of waiting) {
-      const decision = refusedByLimits(intent) ?? decide(group, intent)
-      if (decision.kind === "refused") fail(answer, decision)
-      else if (decision.kind === "unchanged") succeed(answer, unchanged(now))
-      else if (decision.kind === "duplicate") duplicates.push({ answer, intent, decision })
-      else {
-        buffer.align()
-        const start = buffer.length
-        encodeEvent(buffer, decision.event)
-        const end = buffer.length
-        if (end - start > framePayloadBytesMax) {
-          fail(answer, refuse("TOO_MANY_RECORDS", "", `${end - start} bytes of columns; ${framePayloadBytesMax} are allowed, send fewer records`))
-          continue
-        }
-        const first = group.stage(decision.event)
-        staged.push({ answer, intent, event: decision.event, first, start, end })
-        if (intent.kind === "catalog" || intent.durability === "FSYNCED") sync = true
+      const decision = limited(decide(group, intent))
+      const wantsSync = intent.kind === "catalog" || intent.durability === "FSYNCED"
+      if (decision.kind !== "append") {
+        // What an earlier intent wrote without a sync is to be as durable as this one asks for.
+        const isBehind = decision.kind === "duplicate" && decision.receipt.lastPosition > wal.durablePosition
+        if (staged.length === 0 && !(wantsSync && isBehind)) settle(answer, decision, now)
+        else settled.push({ answer, intent, decision })
+        sync ||= wantsSync && isBehind
+        continue
       }
+      buffer.align()
+      const start = buffer.length
+      encodeEvent(buffer, decision.event)
+      const end = buffer.length
+      if (end - start > framePayloadBytesMax) {
+        fail(answer, tooLarge(end - start))
+        continue
+      }
+      const first = group.stage(decision.event)
+      staged.push({ answer, intent, event: decision.event, first, start, end })
+      sync ||= wantsSync
     }
+    if (staged.length === 0 && settled.length === 0) return
 
-    if (staged.length > 0) {
-      const bytes = buffer.written()
-      const frames = staged.map(({ end, event, start }): FrameInput => ({
-        kind: frameKinds[event.kind],
-        span: spanOf(event),
-        payload: [bytes.subarray(start, end)]
-      }))
-      const appended = yield* Effect.result(wal.append(frames, { commitTime: now, sync }))
-      if (appended._tag === "Failure") {
-        const refusal = fromWalError(appended.failure)
-        for (const { answer } of [...staged, ...duplicates]) fail(answer, refusal)
-        return
-      }
-      // Durable from here on. Fold all of it before anyone can look: a reader sees whole groups.
-      const { commitTime, positions } = appended.success
-      for (let i = 0; i < staged.length; i++) {
-        invariant(positions[i] === staged[i].first, "the log gives the positions that were decided on")
-        state.fold(staged[i].event, positions[i], commitTime)
-      }
-      engine.publish()
-      const durability: Durability = sync ? "FSYNCED" : "MEMORY"
-      for (const { answer, event, first } of staged) {
-        succeed(answer, {
-          outcome: "committed",
-          firstPosition: first,
-          lastPosition: Position.advance(first, spanOf(event) - 1),
-          commitTime,
-          durability
-        })
-      }
+    const bytes = buffer.written()
+    const frames = staged.map(({ end, event, start }): FrameInput => ({
+      kind: frameKinds[event.kind],
+      span: spanOf(event),
+      payload: [bytes.subarray(start, end)]
+    }))
+    const written = yield* Effect.result(
+      frames.length > 0 ? wal.append(frames, { commitTime: now, sync }) : Effect.as(wal.sync, noFrames)
+    )
+    if (written._tag === "Failure") {
+      // Nothing of the group was ever seen, so whatever was decided on it is undone as well.
+      const refusal = fromWalError(written.failure)
+      for (const { answer } of [...staged, ...settled]) fail(answer, refusal)
+      return
     }
-    // Last, since the write that a duplicate repeats may be in this very group.
-    for (const { answer, decision } of duplicates) {
-      const { commitTime, firstPosition, lastPosition } = decision.receipt
-      const durability = wal.durablePosition >= lastPosition ? "FSYNCED" : "MEMORY"
-      succeed(answer, { outcome: "duplicate", firstPosition, lastPosition, commitTime, durability })
+    // As durable as promised from here on. Fold all of it before anyone can look: a reader sees whole groups.
+    const { commitTime, positions } = written.success
+    for (let i = 0; i < staged.length; i++) {
+      invariant(positions[i] === staged[i].first, "the log gives the positions that were decided on")
+      state.fold(staged[i].event, positions[i], commitTime)
     }
+    engine.publish()
+    const durability: Durability = sync ? "FSYNCED" : "MEMORY"
+    for (const { answer, event, first } of staged) {
+      succeed(answer, {
+        outcome: "committed",
+        firstPosition: first,
+        lastPosition: Position.advance(first, spanOf(event) - 1),
+        commitTime,
+        durability
+      })
+    }
+    for (const { answer, decision } of settled) settle(answer, decision, commitTime)
   })
 
-  function refusedByLimits(intent: Intent): Refusal | undefined {
-    if (intent.kind !== "rows" || state.bytes < options.memoryBytesMax) return undefined
-    return refuse(
-      "MEMORY_LIMIT",
-      "",
-      `rows in memory hold ${state.bytes} bytes and ${options.memoryBytesMax} are allowed; raise memtable.limit`
-    )
+  function settle(answer: Waiting["answer"], decision: Settled["decision"], commitTime: number): void {
+    switch (decision.kind) {
+      case "refused":
+        return fail(answer, decision)
+      case "unchanged":
+        return succeed(answer, { ...nothing, commitTime })
+      case "duplicate": {
+        const { commitTime: earlier, firstPosition, lastPosition } = decision.receipt
+        const durability = wal.durablePosition >= lastPosition ? "FSYNCED" : "MEMORY"
+        return succeed(answer, { outcome: "duplicate", firstPosition, lastPosition, commitTime: earlier, durability })
+      }
+    }
+  }
+
+  /** New rows are refused where memory is full. What was written already, and changes of the catalog, are not. */
+  function limited(decision: Decision): Decision {
+    return decision.kind !== "append" || decision.event.kind !== "RowsWritten" || state.bytes < options.memoryBytesMax
+      ? decision
+      : refuse(
+        "MEMORY_LIMIT",
+        "",
+        `rows in memory hold ${state.bytes} bytes and ${options.memoryBytesMax} are allowed; raise memtable.limit`
+      )
   }
 }
 
 const micros = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1000n))
 
-const unchanged = (now: number): CommitReceipt => ({
+const noFrames: Appended = { positions: [], last: Position.zero, commitTime: 0 }
+
+const nothing = {
   outcome: "unchanged",
   firstPosition: Position.zero,
   lastPosition: Position.zero,
-  commitTime: now,
   durability: "FSYNCED"
-})
+} as const
+
+const tooLarge = (bytes: number): Refusal =>
+  refuse(
+    "TOO_MANY_RECORDS",
+    "",
+    `${bytes} bytes of columns; ${framePayloadBytesMax} are allowed, send fewer records`
+  )
 
 const succeed = (answer: Waiting["answer"], receipt: CommitReceipt): void => {
   Deferred.doneUnsafe(answer, Effect.succeed(receipt))

@@ -31,6 +31,7 @@ export class CommitTimes {
 
   /** When the row at a position was committed, in microseconds; 0 where nothing was by then. */
   timeOf(position: Position.Position): number {
+    if (position === Position.zero) return 0
     const entry = this.entryOf(position)
     return entry < this.count ? this.times[entry] : this.count === 0 ? 0 : this.times[this.count - 1]
   }

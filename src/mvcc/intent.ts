@@ -4,8 +4,8 @@
  */
 import type { Position } from "../base/position.ts"
 import type { Reason } from "../base/reason.ts"
-import type { CatalogState } from "../catalog/state.ts"
 import type { CatalogEvent } from "../catalog/fold.ts"
+import type { CatalogState } from "../catalog/state.ts"
 import type { RowBatch } from "../event/rowBatch.ts"
 
 /** How safe a write is: in the log but unsynced, synced to disk, stored by the replicated object store. */

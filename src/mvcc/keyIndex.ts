@@ -8,12 +8,20 @@
 import { equalRanges } from "../base/bytes.ts"
 import type { TextVector } from "../event/vector.ts"
 
-const initialSlots = 1024
+const slotsMin = 1024
 
 export class KeyIndex {
-  private slots = new Int32Array(2 * initialSlots)
-  private mask = initialSlots - 1
+  private slots: Int32Array<ArrayBuffer>
+  private mask: number
   private used = 0
+
+  /** `keys`: how many are expected; more make it grow. */
+  constructor(keys: number) {
+    let slots = slotsMin
+    while (slots < keys * 2) slots *= 2
+    this.slots = new Int32Array(2 * slots)
+    this.mask = slots - 1
+  }
 
   /** Distinct keys. */
   get size(): number {

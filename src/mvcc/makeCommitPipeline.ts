@@ -3,7 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Queue from "effect/Queue"
+import * as Latch from "effect/Latch"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
@@ -56,8 +56,11 @@ export const makeCommitPipeline = Effect.fnUntraced(function*(
 ): Effect.fn.Return<CommitPipelineService, never, Engine | Wal | Scope.Scope> {
   const engine = yield* Engine
   const wal = yield* Wal
-  const queue = yield* Queue.unbounded<Waiting>()
+  const queue: Array<Waiting> = []
+  const arrival = Latch.makeUnsafe(false)
   const admission = yield* Semaphore.make(unitsOf(admittedBytesMax))
+  // Only one request waits for room at a time, the others behind it: a large one is not overtaken for ever.
+  const turnstile = yield* Semaphore.make(1)
   const commitGroup = makeCommitGroup(engine, wal, {
     syncDefault: options.sync === "commit",
     memoryBytesMax: options.memoryBytesMax
@@ -67,42 +70,32 @@ export const makeCommitPipeline = Effect.fnUntraced(function*(
   let waitingBytes = 0
   let stopped: string | undefined
 
-  const refuseAll = (waiting: ReadonlyArray<Waiting>, reason: "DRAINING" | "UNEXPECTED", message: string) =>
+  /** Stops for good. From here on nothing is taken into the queue; what is in it, and the group, is refused. */
+  const stop = (group: ReadonlyArray<Waiting>, isDead: boolean) =>
     Effect.sync(() => {
-      stopped = message
-      for (const { answer } of waiting) {
-        Deferred.doneUnsafe(answer, Effect.fail(new CommitError({ reason, message, field: "" })))
-      }
+      stopped ??= isDead ? death : "the engine is closing; send the request again when it is back"
+      const error = new CommitError({ reason: isDead ? "UNEXPECTED" : "DRAINING", message: stopped, field: "" })
+      for (const { answer } of [...group, ...queue.splice(0)]) Deferred.doneUnsafe(answer, Effect.fail(error))
     })
+
+  /** Takes the next group out of the queue and commits it. */
+  const commitNext = Effect.suspend(() => {
+    let intents = 0
+    for (let rows = 0; intents < queue.length && rows < groupRowsMax;) rows += rowsOf(queue[intents++].intent)
+    const group = queue.splice(0, intents)
+    return Effect.onExit(commitGroup(group), (exit) => Exit.isFailure(exit) ? stop(group, true) : Effect.void)
+  })
 
   const run = Effect.gen(function*() {
     for (;;) {
-      const waiting = yield* Queue.takeAll(queue)
-      for (let from = 0; from < waiting.length;) {
-        let to = from
-        let rows = 0
-        while (to < waiting.length && rows < groupRowsMax) rows += rowsOf(waiting[to++].intent)
-        const group = waiting.slice(from, to)
-        // A group that was taken is decided, whatever happens around it: its callers must learn the outcome.
-        yield* Effect.uninterruptible(
-          Effect.onExit(commitGroup(group), (exit) =>
-            Exit.isFailure(exit)
-              ? refuseAll(waiting.slice(from), "UNEXPECTED", death)
-              : Effect.void)
-        )
-        from = to
-      }
+      yield* arrival.await
+      arrival.closeUnsafe()
+      // A group that was taken is decided, whatever happens around it: its callers must learn the outcome.
+      while (queue.length > 0) yield* Effect.uninterruptible(commitNext)
     }
   })
 
-  yield* forkDaemon(
-    "commit pipeline",
-    Effect.onExit(run, (exit) =>
-      Effect.flatMap(Queue.clear(queue), (rest) =>
-        Exit.hasDies(exit)
-          ? refuseAll(rest, "UNEXPECTED", death)
-          : refuseAll(rest, "DRAINING", "the engine is closing; send the request again when it is back")))
-  )
+  yield* forkDaemon("commit pipeline", Effect.onExit(run, (exit) => stop([], Exit.hasDies(exit))))
 
   if (options.sync === "interval") {
     // A failed sync poisons the log, which the next append reports.
@@ -112,9 +105,12 @@ export const makeCommitPipeline = Effect.fnUntraced(function*(
     )
   }
 
+  // Uninterruptible from the moment it is in the queue, since the pipeline reads the intent's rows until it answers.
   const commit = (intent: Intent): Effect.Effect<CommitReceipt, CommitError> =>
-    Effect.suspend(() => {
-      if (stopped !== undefined) return Effect.fail(new CommitError({ reason: "DRAINING", message: stopped, field: "" }))
+    Effect.uninterruptible(Effect.suspend(() => {
+      if (stopped !== undefined) {
+        return Effect.fail(new CommitError({ reason: "DRAINING", message: stopped, field: "" }))
+      }
       if (intent.kind === "rows" && intent.durability === "REPLICATED") {
         return Effect.fail(
           new CommitError({
@@ -127,45 +123,40 @@ export const makeCommitPipeline = Effect.fnUntraced(function*(
       const answer = Deferred.makeUnsafe<CommitReceipt, CommitError>()
       const rows = rowsOf(intent)
       pendingRows += rows
-      Queue.offerUnsafe(queue, { intent, answer })
-      // Uninterruptible, since the pipeline reads the intent's rows until it answers.
-      return Effect.uninterruptible(Effect.onExit(Deferred.await(answer), () =>
+      queue.push({ intent, answer })
+      arrival.openUnsafe()
+      return Effect.onExit(Deferred.await(answer), () =>
         Effect.sync(() => {
           pendingRows -= rows
-        })))
-    })
+        }))
+    }))
 
   const admit = <A, E, R>(bytes: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | CommitError, R> => {
     const units = Math.min(unitsOf(bytes), unitsOf(admittedBytesMax))
-    return Effect.suspend((): Effect.Effect<A, E | CommitError, R> => {
-      if (waitingBytes > waitingBytesMax) {
-        return Effect.fail(
-          new CommitError({
-            reason: "BACK_PRESSURE",
-            message: `${waitingBytes} bytes of requests wait already; slow down and send it again`,
-            field: ""
-          })
-        )
-      }
-      waitingBytes += bytes
-      let waits = true
-      const stopWaiting = () => {
-        if (waits) waitingBytes -= bytes
-        waits = false
-      }
-      return Semaphore.withPermits(
-        admission,
-        units,
-        Effect.suspend(() => {
-          stopWaiting()
+    return Effect.acquireUseRelease(
+      Effect.suspend(() => {
+        if (waitingBytes > waitingBytesMax) {
+          return Effect.fail(
+            new CommitError({
+              reason: "BACK_PRESSURE",
+              message: `${waitingBytes} bytes of requests wait already; slow down and send it again`,
+              field: ""
+            })
+          )
+        }
+        waitingBytes += bytes
+        return Effect.map(turnstile.withPermit(admission.take(units)), () => {
+          waitingBytes -= bytes
           pendingBytes += bytes
-          return Effect.onExit(effect, () =>
-            Effect.sync(() => {
-              pendingBytes -= bytes
-            }))
         })
-      ).pipe(Effect.onExit(() => Effect.sync(stopWaiting)))
-    })
+      }),
+      () => effect,
+      () =>
+        Effect.suspend(() => {
+          pendingBytes -= bytes
+          return admission.release(units)
+        })
+    )
   }
 
   return {

@@ -2,7 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Position from "../base/position.ts"
+import type * as Position from "../base/position.ts"
 import { Engine } from "./Engine.ts"
 import { MvccError, type MvccService, type Snapshot } from "./Mvcc.ts"
 

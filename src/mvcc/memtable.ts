@@ -18,6 +18,11 @@ export type MemtableColumn = NumberVector | Int64Vector | TextVector | Dictionar
 /** Beyond this many distinct values, and a quarter of the rows, a text column is kept plain. */
 const dictionaryValuesMax = 4096
 
+/** Rows that a table's first memtable has room for. */
+const rowsInitial = 256
+
+const withSlack = (size: number): number => size + (size >>> 3)
+
 /** No newer version exists. */
 export const current = Number.POSITIVE_INFINITY
 
@@ -40,18 +45,28 @@ export class Memtable {
   deleted: Uint8Array<ArrayBuffer>
   hasDeleted = false
   readonly columns: Array<MemtableColumn>
-  readonly index = new KeyIndex()
+  readonly index: KeyIndex
 
-  constructor(shape: BatchShape, capacity = 256) {
+  /**
+   * `like`: the memtable before it, of the same shape. The new one will probably grow as large, so it gets the room at
+   * once: growing costs a copy of everything, and memory that is not touched costs nothing.
+   */
+  constructor(shape: BatchShape, like?: Memtable) {
+    const capacity = like === undefined ? rowsInitial : withSlack(like.count)
     this.shape = shape
     this.positions = new Float64Array(capacity)
     this.superseded = new Float64Array(capacity)
     this.previous = new Int32Array(capacity)
-    this.keys = new TextVector(capacity)
+    this.keys = new TextVector(capacity, like === undefined ? undefined : withSlack(like.keys.offsets[like.count]))
     this.timestamps = new Int64Vector(capacity)
-    this.metadata = new TextVector(capacity, 0)
+    this.metadata = new TextVector(capacity, like === undefined ? 0 : withSlack(like.metadata.offsets[like.count]))
     this.deleted = new Uint8Array(capacity)
-    this.columns = shape.columns.map((kind) => kind === "text" ? new DictionaryVector(capacity) : makeVector(kind, capacity))
+    this.columns = shape.columns.map((kind, i) => {
+      const before = like?.columns[i]
+      if (before?.kind === "text") return new TextVector(capacity, withSlack(before.offsets[like!.count]))
+      return kind === "text" ? new DictionaryVector(capacity) : makeVector(kind, capacity)
+    })
+    this.index = new KeyIndex(like === undefined ? 0 : withSlack(like.keyCount))
   }
 
   /** Position of the first row; `Position.max` while empty. */
@@ -101,7 +116,17 @@ export class Memtable {
     return row
   }
 
-  /** Bytes of memory that the memtable holds. */
+  /** Bytes that its rows take: what says when it is full. */
+  get usedBytes(): number {
+    const { count } = this
+    // Position, its successor's, the older version's row and the deletion mark.
+    let bytes = count * 21 + this.keys.usedBytes(count) + this.timestamps.usedBytes(count) +
+      this.metadata.usedBytes(count) + this.index.size * 16
+    for (const column of this.columns) bytes += column.usedBytes(count)
+    return bytes
+  }
+
+  /** Bytes of memory that the memtable holds, room for more rows included. */
   get byteLength(): number {
     let bytes = this.positions.byteLength + this.superseded.byteLength + this.previous.byteLength +
       this.keys.byteLength + this.timestamps.byteLength + this.metadata.byteLength + this.deleted.byteLength +

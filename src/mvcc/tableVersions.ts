@@ -90,10 +90,9 @@ export class TableVersions {
 
   private writable(shape: BatchShape): Memtable {
     const last = this.memtables.at(-1)
-    if (
-      last !== undefined && last.shape.schemaVersion === shape.schemaVersion && last.byteLength < this.memtableBytesMax
-    ) return last
-    const next = new Memtable(shape)
+    const isSameShape = last !== undefined && last.shape.schemaVersion === shape.schemaVersion
+    if (isSameShape && last.usedBytes < this.memtableBytesMax) return last
+    const next = new Memtable(shape, isSameShape ? last : undefined)
     this.memtables.push(next)
     return next
   }

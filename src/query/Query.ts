@@ -42,17 +42,19 @@ export interface ReadAnswer {
   readonly stats: QueryStats
 }
 
-/** `select` holds names of columns, system columns, and `*` for all of the table's; empty = `*`. */
+/** One key. `select` holds names of columns, system columns, and `*` for all of the table's; empty = `*`. */
 export interface GetRecordRequest extends ReadRequest {
   readonly key: string
   readonly select: ReadonlyArray<string>
 }
 
+/** Several keys, at most 10,000. `select` is as for one. */
 export interface GetRecordsRequest extends ReadRequest {
   readonly keys: ReadonlyArray<string>
   readonly select: ReadonlyArray<string>
 }
 
+/** The versions of a key, page by page. */
 export interface GetHistoryRequest extends ReadRequest {
   readonly key: string
   readonly select: ReadonlyArray<string>
@@ -75,6 +77,7 @@ export interface RowSelection extends ReadRequest {
   readonly where: string
 }
 
+/** A page of the rows that match. */
 export interface QueryRequest extends RowSelection {
   readonly select: ReadonlyArray<string>
   /** Empty = by key. */
@@ -87,6 +90,7 @@ export interface QueryRequest extends RowSelection {
   readonly cursor: string
 }
 
+/** All rows that match. */
 export interface QueryStreamRequest extends RowSelection {
   readonly select: ReadonlyArray<string>
   /** Empty = no promised order. */
@@ -97,6 +101,7 @@ export interface QueryStreamRequest extends RowSelection {
   readonly batchRows: number
 }
 
+/** How a figure comes of values. Nulls are ignored. */
 export type AggregateFunction = "count" | "sum" | "avg" | "min" | "max" | "distinct_count"
 
 /** One figure of each group. */
@@ -108,6 +113,7 @@ export interface Aggregation {
   readonly alias: string
 }
 
+/** Figures of the rows that match, in groups. */
 export interface AggregateRequest extends RowSelection {
   readonly aggregates: ReadonlyArray<Aggregation>
   readonly groupBy: ReadonlyArray<string>
@@ -119,6 +125,7 @@ export interface AggregateRequest extends RowSelection {
   readonly limit: number
 }
 
+/** What is to be explained. */
 export interface ExplainRequest {
   readonly subject:
     | { readonly kind: "query"; readonly query: QueryRequest }
@@ -127,27 +134,32 @@ export interface ExplainRequest {
   readonly analyze: boolean
 }
 
+/** One record. */
 export interface RecordAnswer extends ReadAnswer {
   readonly record: RecordRow
 }
 
+/** Several records. */
 export interface RecordsAnswer extends ReadAnswer {
   /** Those found, in the order of the request's keys. */
   readonly records: ReadonlyArray<RecordRow>
   readonly missingKeys: ReadonlyArray<string>
 }
 
+/** A page. */
 export interface PageAnswer extends ReadAnswer {
   readonly records: ReadonlyArray<RecordRow>
   /** Empty on the last page. */
   readonly nextCursor: string
 }
 
+/** A part of a stream, in this order: one header, batches, one summary. */
 export type QueryStreamAnswer =
   | { readonly kind: "header"; readonly columns: ReadonlyArray<ResultColumn>; readonly position: Position }
   | { readonly kind: "batch"; readonly records: ReadonlyArray<RecordRow> }
   | { readonly kind: "summary"; readonly stats: QueryStats }
 
+/** Rows of figures. */
 export interface AggregateAnswer extends ReadAnswer {
   /** Values in the order of `columns`: the group's, then the aggregates. */
   readonly rows: ReadonlyArray<ReadonlyArray<Value>>
@@ -168,6 +180,7 @@ export interface PlanStep {
   readonly elapsedMillis: number | undefined
 }
 
+/** A plan. */
 export interface ExplainAnswer {
   /** In the order in which they happen. */
   readonly steps: ReadonlyArray<PlanStep>

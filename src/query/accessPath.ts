@@ -1,28 +1,44 @@
 /** How the rows of a filter are reached: by their keys where the filter pins them, else by a scan. */
+import { encodeUtf8 } from "../base/bytes.ts"
 import { type CheckedFilter, columnsOf } from "./checkFilter.ts"
 import { keyColumn } from "./columns.ts"
 import { LookupFeed, type RowFeed, ScanFeed } from "./scan/RowFeed.ts"
 import type { ScanSource } from "./scan/ScanSource.ts"
 
+/** A way to the rows: keys to look up, or everything. */
 export type AccessPath =
   | { readonly kind: "lookup"; readonly keys: ReadonlyArray<Uint8Array> }
   | { readonly kind: "scan" }
 
-/** Chooses. Only conjuncts can pin: within an `or`, other rows may pass as well. */
-export const choosePath = (filter: CheckedFilter): AccessPath => {
+/**
+ * Chooses. Only conjuncts can pin: within an `or`, other rows may pass as well. `keyName` is the table's key column,
+ * whose value, as text, is the key of every row.
+ */
+export const choosePath = (filter: CheckedFilter, keyName: string | undefined): AccessPath => {
   const conjuncts = filter.kind === "and" ? filter.filters : [filter]
   let pinned: ReadonlyArray<Uint8Array> | undefined
   for (const part of conjuncts) {
-    const keys = pinnedKeys(part)
+    const keys = pinnedKeys(part, keyName)
     if (keys !== undefined && (pinned === undefined || keys.length < pinned.length)) pinned = keys
   }
   return pinned === undefined ? { kind: "scan" } : { kind: "lookup", keys: pinned }
 }
 
-const pinnedKeys = (part: CheckedFilter): ReadonlyArray<Uint8Array> | undefined => {
-  if (part.kind === "text" && part.column === keyColumn && part.order === "eq") return [part.value]
-  if (part.kind === "texts" && part.column === keyColumn && !part.negated) return part.values
-  return undefined
+const pinnedKeys = (part: CheckedFilter, keyName: string | undefined): ReadonlyArray<Uint8Array> | undefined => {
+  if (part.kind === "and" || part.kind === "or") return undefined
+  if (part.column !== keyColumn && part.column.name !== keyName) return undefined
+  switch (part.kind) {
+    case "text":
+      return part.order === "eq" ? [part.value] : undefined
+    case "number":
+      return part.order === "eq" ? [encodeUtf8(String(part.value))] : undefined
+    case "texts":
+      return part.negated ? undefined : part.values
+    case "numbers":
+      return part.negated ? undefined : part.values.map((value) => encodeUtf8(String(value)))
+    default:
+      return undefined
+  }
 }
 
 /** The rows by that path. The whole filter is applied either way. */

@@ -23,7 +23,7 @@ export interface Timings {
 export const noTimings = (): Timings => ({ findMillis: 0, takeMillis: 0, makeMillis: 0, found: 0 })
 
 /** Milliseconds on a clock that never goes back. */
-export const millisOf = (clock: Clock.Clock): number => Number(clock.currentTimeNanosUnsafe()) / 1e6
+export const millisOf = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 /** Takes every slice of a feed. */
 export const drain = Effect.fnUntraced(function*(

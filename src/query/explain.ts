@@ -19,7 +19,8 @@ import type { Foundation, TableView } from "./tableView.ts"
 /** What a step gave; absent where it was not run. */
 interface Actual {
   readonly rows: number
-  readonly millis: number
+  /** `undefined` where the time is told with another step. */
+  readonly millis: number | undefined
 }
 
 const step = (
@@ -92,7 +93,7 @@ const findSteps = (
     ...request.where.trim() === "" ? [] : [request.where.trim()]
   ]
   const detail = text.length === 1 ? text[0] : text.map((part) => `(${part})`).join(" and ")
-  return [access, step("filter", detail, namesOf(filter), estimate, run && { rows: run.found, millis: 0 })]
+  return [access, step("filter", detail, namesOf(filter), estimate, run && { rows: run.found, millis: undefined })]
 }
 
 const isEverything = (filter: CheckedFilter): boolean => filter.kind === "and" && filter.filters.length === 0
@@ -187,7 +188,8 @@ const describeOrder = (order: ReadonlyArray<OrderColumn>): string =>
 const describe = (steps: ReadonlyArray<PlanStep>, stats: QueryStats | undefined): string => {
   const lines = steps.map(({ actualRows, columns, detail, elapsedMillis, estimatedRows, name }, i) => {
     const read = columns.length === 0 ? "" : `\n     reads ${columns.join(", ")}`
-    const actual = actualRows === undefined ? "" : `, in fact ${actualRows} in ${elapsedMillis?.toFixed(2)} ms`
+    const took = elapsedMillis === undefined ? "" : ` in ${elapsedMillis.toFixed(2)} ms`
+    const actual = actualRows === undefined ? "" : `, in fact ${actualRows}${took}`
     return `${i + 1}. ${name}: ${detail}${read}\n     about ${estimatedRows} rows${actual}`
   })
   if (stats !== undefined) {

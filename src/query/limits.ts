@@ -21,7 +21,7 @@ export const orderColumnsMax = 16
 /** Most figures of an aggregate. */
 export const aggregatesMax = 64
 
-/** Most groups of an aggregate. They are held in memory while it runs. */
+/** Most groups of an aggregate, and most different values that it counts: they are held in memory while it runs. */
 export const groupsMax = 5_000_000
 
 /** Streams with a limit up to this many rows keep no others while they order. */
@@ -44,4 +44,14 @@ export const pageRows = (
 /** Refuses lists that are too long. */
 export const checkLength = (list: ReadonlyArray<unknown>, most: number, field: string): void => {
   if (list.length > most) refuse("VALUE_OUT_OF_RANGE", field, `${list.length} of them; ${most} are allowed`)
+}
+
+/** Refuses an aggregate that would hold too much in memory. */
+export const checkGroups = (count: number): void => {
+  if (count <= groupsMax) return
+  refuse(
+    "MEMORY_LIMIT",
+    "group_by",
+    `more than ${groupsMax} groups or different values; filter the rows, or group by fewer columns`
+  )
 }

@@ -1,4 +1,5 @@
 /** Plans of reads that answer with rows: names resolved, filter checked, path chosen. Nothing is read yet. */
+import { latest } from "../catalog/state.ts"
 import { type Column, formatType } from "../schema/types.ts"
 import { type AccessPath, choosePath } from "./accessPath.ts"
 import { type CheckedFilter, checkFilters } from "./checkFilter.ts"
@@ -10,6 +11,7 @@ import type { OrderBy, RowSelection } from "./Query.ts"
 import { refuse } from "./refuse.ts"
 import type { TableView } from "./tableView.ts"
 
+/** A read of rows with its names resolved and its filter checked. */
 export interface RowPlan {
   readonly view: TableView
   readonly filter: CheckedFilter
@@ -19,6 +21,7 @@ export interface RowPlan {
   readonly columns: ReadonlyArray<Column>
 }
 
+/** Plans. Refuses what the request cannot mean. */
 export const planRows = (
   view: TableView,
   request: RowSelection & { readonly select: ReadonlyArray<string>; readonly orderBy: ReadonlyArray<OrderBy> }
@@ -27,7 +30,7 @@ export const planRows = (
   return {
     view,
     filter,
-    path: choosePath(filter),
+    path: choosePath(filter, latest(view.table).schema.key),
     order: orderColumns(view.scope, request.orderBy, [keyColumn]),
     columns: resolveSelect(view.scope, request.select)
   }

@@ -19,6 +19,7 @@ export interface Foundation {
   readonly mvcc: MvccService
 }
 
+/** One table as one snapshot sees it. */
 export interface TableView {
   readonly table: Table
   /** What names in the request can stand for. */
@@ -40,12 +41,13 @@ export const openTable = Effect.fnUntraced(function*(
   caller: Caller,
   asOf: AsOf = request.asOf
 ) {
+  const tenant = yield* refusals(() => tenantOf(request, caller))
   const snapshot = yield* Effect.mapError(
     mvcc.snapshot({ asOf, minPosition: request.minPosition }),
     ({ field, message, reason }) => new QueryError({ reason, field, message })
   )
   return yield* refusals((): TableView => {
-    const table = findTable(catalog, request, caller)
+    const table = findTable(catalog, tenant, request.table)
     const memtables = mvcc.versions(table.id)?.memtables ?? []
     return {
       table,
@@ -59,23 +61,27 @@ export const openTable = Effect.fnUntraced(function*(
   })
 })
 
-const findTable = (catalog: CatalogService, request: ReadRequest, caller: Caller): Table => {
-  const tenantId = request.tenant === "" ? caller.tenant ?? "" : request.tenant
-  if (tenantId === "") refuse("MISSING_ARGUMENT", "tenant_id", "name the tenant to read from")
+/** Whom the request is for. Another tenant is refused before anything is looked for: whether it exists is not told. */
+const tenantOf = (request: ReadRequest, caller: Caller): string => {
+  const tenant = request.tenant === "" ? caller.tenant ?? "" : request.tenant
+  if (tenant === "") refuse("MISSING_ARGUMENT", "tenant_id", "name the tenant to read from")
   if (request.table === "") refuse("MISSING_ARGUMENT", "table", "name the table to read from")
-  const { tenants } = catalog.state()
-  // Whether another tenant exists is none of the caller's business.
-  const tenant = caller.tenant !== undefined && caller.tenant !== tenantId ? undefined : tenants.get(tenantId)
+  if (caller.tenant !== undefined && caller.tenant !== tenant) {
+    refuse("TENANT_FORBIDDEN", "tenant_id", `the credential is not for tenant ${JSON.stringify(tenant)}`)
+  }
+  return tenant
+}
+
+const findTable = (catalog: CatalogService, tenantId: string, name: string): Table => {
+  const tenant = catalog.state().tenants.get(tenantId)
   if (tenant === undefined) {
     return refuse("TENANT_NOT_FOUND", "tenant_id", `there is no tenant ${JSON.stringify(tenantId)}; create it first`)
   }
-  const table = tenant.tables.get(request.table)
+  const table = tenant.tables.get(name)
   if (table !== undefined) return table
   return refuse(
     "TABLE_NOT_FOUND",
     "table",
-    `tenant ${tenantId} has no table ${JSON.stringify(request.table)}; there is ${
-      nearestNames(request.table, [...tenant.tables.keys()])
-    }`
+    `tenant ${tenantId} has no table ${JSON.stringify(name)}; there is ${nearestNames(name, [...tenant.tables.keys()])}`
   )
 }

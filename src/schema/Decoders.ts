@@ -42,6 +42,7 @@ const pooledBatchBytesMax = 64 * 1024 * 1024
 const capacityInitial = 1024
 
 interface Entry {
+  readonly key: string
   readonly compiled: CompiledDecoder
   readonly free: Array<RowDecoder>
 }
@@ -61,7 +62,7 @@ export const makeDecoders = (): DecodersService => {
       entries.set(key, found)
       return found
     }
-    const entry = { compiled: compileDecoder(stored.schema, written.schema), free: [] }
+    const entry = { key, compiled: compileDecoder(stored.schema, written.schema), free: [] }
     entries.set(key, entry)
     if (entries.size > compiledMax) {
       const [oldest, dropped] = entries.entries().next().value!
@@ -84,12 +85,15 @@ export const makeDecoders = (): DecodersService => {
       return decoder
     },
     giveBack: (decoder) => {
+      const home = homes.get(decoder)!
       const bytes = decoder.batch.byteLength
       if (bytes > pooledBatchBytesMax || pooledBytes + bytes > pooledBytesMax) return
+      // Its schema was dropped meanwhile: nobody would ever borrow it.
+      if (entries.get(home.key) !== home) return
       decoder.batch.reset()
       decoder.setCareful(false)
       pooledBytes += bytes
-      homes.get(decoder)!.free.push(decoder)
+      home.free.push(decoder)
     },
     source: (stored, written) => entryOf(stored, written).compiled.source
   }

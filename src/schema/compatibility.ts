@@ -12,15 +12,19 @@ const promotions: Readonly<Record<string, ReadonlyArray<string>>> = {
   float32: ["float64"]
 }
 
-/** Whether values of `from` can be read as `to`. */
-export const isReadableAs = (from: ColumnType, to: ColumnType): boolean => {
-  if (typeof from === "string" && typeof to === "string") return from === to || (promotions[from]?.includes(to) ?? false)
+/** Whether values of `from` can be read as `to`. `isPart`: they are parts of nested values. */
+const isReadableAs = (from: ColumnType, to: ColumnType, isPart: boolean): boolean => {
+  if (typeof from === "string" && typeof to === "string") {
+    if (from === to) return true
+    // Nested values are read as they were written, so their parts may not change their JSON form: an int64 beyond 2^53
+    // is a string there.
+    return (promotions[from]?.includes(to) ?? false) && !(isPart && from === "int64")
+  }
   if (to === "json") return typeof from !== "string"
   if (typeof from === "string" || typeof to === "string") return false
-  // Nested values are read as they were written, so their parts may not change their JSON form.
-  if ("array" in from && "array" in to) return isReadableAs(from.array, to.array)
-  if ("map" in from && "map" in to) return isReadableAs(from.map, to.map)
-  if ("struct" in from && "struct" in to) return structProblem(from.struct, to.struct, "") === undefined
+  if ("array" in from && "array" in to) return isReadableAs(from.array, to.array, true)
+  if ("map" in from && "map" in to) return isReadableAs(from.map, to.map, true)
+  if ("struct" in from && "struct" in to) return structProblem(from.struct, to.struct, "", true) === undefined
   return false
 }
 
@@ -29,10 +33,12 @@ export const incompatibility = (earlier: TableSchema, version: number, next: Tab
   if (earlier.key !== next.key) {
     return problem(
       "key",
-      `${name(next.key)}, but version ${version} has ${name(earlier.key)}; a table's key cannot change, make a new table`
+      `${name(next.key)}, but version ${version} has ${
+        name(earlier.key)
+      }; a table's key cannot change, make a new table`
     )
   }
-  return structProblem(earlier.columns, next.columns, ` (version ${version})`)
+  return structProblem(earlier.columns, next.columns, ` (version ${version})`, false)
 }
 
 const name = (key: string | undefined): string => key === undefined ? "no key column" : JSON.stringify(key)
@@ -40,19 +46,25 @@ const name = (key: string | undefined): string => key === undefined ? "no key co
 const structProblem = (
   earlier: ReadonlyArray<Column>,
   next: ReadonlyArray<Column>,
-  where: string
+  where: string,
+  isPart: boolean
 ): Problem | undefined => {
   for (const column of next) {
     const before = earlier.find((candidate) => candidate.name === column.name)
     const field = `columns.${column.name}`
     if (before === undefined) {
       if (column.nullable || column.default !== undefined) continue
-      return problem(field, `is new${where} and has no default; make it nullable or give it one, so that old rows can be read`)
-    }
-    if (!isReadableAs(before.type, column.type)) {
       return problem(
         field,
-        `was ${formatType(before.type)}${where} and cannot be read as ${formatType(column.type)}; keep the type or use another name`
+        `is new${where} and has no default; make it nullable or give it one, so that old rows can be read`
+      )
+    }
+    if (!isReadableAs(before.type, column.type, isPart)) {
+      return problem(
+        field,
+        `was ${formatType(before.type)}${where} and cannot be read as ${
+          formatType(column.type)
+        }; keep the type or use another name`
       )
     }
     if (before.nullable && !column.nullable && column.default === undefined) {

@@ -67,7 +67,10 @@ const readObject = (value: unknown, field: string, allowed: ReadonlySet<string>,
   }
   for (const name of Object.keys(value)) {
     if (!allowed.has(name)) {
-      throw new Refusal(field === "" ? name : `${field}.${name}`, `no such property; ${[...allowed].join(", ")} are known`)
+      throw new Refusal(
+        field === "" ? name : `${field}.${name}`,
+        `no such property; ${[...allowed].join(", ")} are known`
+      )
     }
   }
   return value as Record<string, unknown>
@@ -80,7 +83,8 @@ const readSchema = (document: unknown, earlier: ReadonlyArray<TableSchema>, keep
     documentProperties,
     `{"columns": [{"name": "id", "type": "string"}], "key": "id"}`
   )
-  if (!Array.isArray(columns) || columns.length === 0) throw new Refusal("columns", "must be a list of at least one column")
+  if (!Array.isArray(columns) || columns.length === 0)
+    throw new Refusal("columns", "must be a list of at least one column")
   if (columns.length > columnsMax) throw new Refusal("columns", `${columns.length} columns; ${columnsMax} are allowed`)
   const ids = new Map<string, number>()
   for (const schema of earlier) for (const column of schema.columns) ids.set(column.name, column.id)
@@ -88,7 +92,8 @@ const readSchema = (document: unknown, earlier: ReadonlyArray<TableSchema>, keep
   const read = readColumns(columns, "columns", 0, keepIds, (name) => ids.get(name) ?? nextId++)
   if (key === undefined || key === null) return { columns: read, key: undefined }
   const keyColumn = read.find((column) => column.name === key)
-  if (keyColumn === undefined) throw new Refusal("key", `${JSON.stringify(key)} is no column; there are ${nameList(read)}`)
+  if (keyColumn === undefined)
+    throw new Refusal("key", `${JSON.stringify(key)} is no column; there are ${nameList(read)}`)
   if (keyColumn.nullable) throw new Refusal("key", `column ${keyColumn.name} is nullable; a key must always be there`)
   if (!["string", "int32", "int64"].includes(keyColumn.type as string)) {
     throw new Refusal("key", `column ${keyColumn.name} must be a string, int32 or int64 to be the key`)
@@ -123,6 +128,8 @@ const readColumn = (
   if (typeof column.name !== "string") throw new Refusal(`${field}.name`, "must be a string")
   const problem = columnNameProblem(column.name)
   if (problem !== undefined) throw new Refusal(`${field}.name`, problem)
+  // On the wire a name is UTF-8, where half a character cannot be told from another half.
+  if (!column.name.isWellFormed()) throw new Refusal(`${field}.name`, "holds half a surrogate pair")
   if (column.nullable !== undefined && typeof column.nullable !== "boolean") {
     throw new Refusal(`${field}.nullable`, "must be true or false")
   }
@@ -152,7 +159,7 @@ const readType = (value: unknown, field: string, depth: number, keepIds: boolean
     if ((primitiveTypes as ReadonlyArray<string>).includes(value)) return value as ColumnType
     throw new Refusal(field, `${JSON.stringify(value)} is no type; use ${typeNames}`)
   }
-  if (typeof value === "object" && value !== null && Object.keys(value).length === 1) {
+  if (typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length === 1) {
     const nested = value as Record<string, unknown>
     if (nested.array !== undefined) return { array: readType(nested.array, `${field}.array`, depth + 1, keepIds) }
     if (nested.map !== undefined) return { map: readType(nested.map, `${field}.map`, depth + 1, keepIds) }

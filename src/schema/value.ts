@@ -12,21 +12,26 @@ import { type ColumnType, formatType, type Json, type PrimitiveType } from "./ty
 export type Value = null | boolean | number | bigint | string | Uint8Array | Json
 
 /** Either the value in the type's own form or what is wrong with it. */
-export type Checked = { readonly value: Value; readonly problem?: undefined } | { readonly problem: Problem }
+export type Checked =
+  | { readonly value: Value; readonly problem?: undefined }
+  | { readonly problem: Problem; readonly value?: undefined }
 
 const int64Min = -(2n ** 63n)
 const int64Max = 2n ** 63n - 1n
 const decimal = /^-?\d{1,19}$/
-const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/
+const base64Digits = /^[A-Za-z0-9+/]*={0,2}$/
 
 const failed = (reason: Reason, field: string, message: string): Checked => ({ problem: { reason, field, message } })
 
-const describe = (value: unknown): string => {
+const describe = (value: Json): string => {
   if (value === null) return "null"
   if (Array.isArray(value)) return "a list"
-  if (typeof value === "string") return value.length > 40 ? `the string ${JSON.stringify(value.slice(0, 37))}...` : `the string ${JSON.stringify(value)}`
+  if (typeof value === "string")
+    return value.length > 40
+      ? `the string ${JSON.stringify(value.slice(0, 37))}...`
+      : `the string ${JSON.stringify(value)}`
   if (typeof value === "number") return `the number ${value}`
-  return typeof value === "object" ? "an object" : String(value)
+  return typeof value === "boolean" ? String(value) : "an object"
 }
 
 /** Checks a non-null value against a type. `field` is its path, for the message. */
@@ -49,7 +54,8 @@ const checkPrimitive = (type: PrimitiveType, value: Json, field: string, depth: 
     case "bool":
       return typeof value === "boolean" ? { value } : wrongType(type, value, field, "; send true or false")
     case "int32":
-      if (typeof value !== "number" || !Number.isInteger(value)) return wrongType(type, value, field, "; send a whole number")
+      if (typeof value !== "number" || !Number.isInteger(value))
+        return wrongType(type, value, field, "; send a whole number")
       return value === (value | 0)
         ? { value: value | 0 }
         : failed("VALUE_OUT_OF_RANGE", field, `${value} is beyond an int32; register the column as int64`)
@@ -64,12 +70,13 @@ const checkPrimitive = (type: PrimitiveType, value: Json, field: string, depth: 
         : { value }
     case "string":
       if (typeof value !== "string") return wrongType(type, value, field, "; send a string")
-      return value.length > valueBytesMax ? tooLong(field) : { value }
+      return isLongerThan(value, valueBytesMax) ? tooLong(field) : { value }
     case "bytes": {
-      if (typeof value !== "string" || !base64.test(value)) {
+      if (typeof value !== "string" || !isBase64(value)) {
         return wrongType(type, value, field, "; send a base64 string")
       }
-      return value.length > valueBytesMax ? tooLong(field) : { value: new Uint8Array(Buffer.from(value, "base64")) }
+      const bytes = new Uint8Array(Buffer.from(value, "base64"))
+      return bytes.length > valueBytesMax ? tooLong(field) : { value: bytes }
     }
     case "timestamp": {
       if (typeof value === "number" && Number.isSafeInteger(value * 1000)) return { value: value * 1000 }
@@ -79,10 +86,21 @@ const checkPrimitive = (type: PrimitiveType, value: Json, field: string, depth: 
         : { value: micros }
     }
     case "json":
-      return depthOf(value) + depth > nestingDepthMax
+      return isDeeperThan(value, nestingDepthMax - depth)
         ? failed("INVALID_VALUE", field, `nested deeper than ${nestingDepthMax} levels`)
         : { value }
   }
+}
+
+/** Whether a text has more UTF-8 bytes; they are counted only where its length leaves it open. */
+const isLongerThan = (text: string, bytes: number): boolean =>
+  text.length > bytes || (text.length * 3 > bytes && Buffer.byteLength(text) > bytes)
+
+/** Padded or not. One loop over the text: a pattern with groups would need memory for each of them. */
+const isBase64 = (text: string): boolean => {
+  if (!base64Digits.test(text)) return false
+  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0
+  return padding === 0 ? text.length % 4 !== 1 : text.length % 4 === 0
 }
 
 const tooLong = (field: string): Checked => failed("VALUE_TOO_LONG", field, `longer than ${valueBytesMax} bytes`)
@@ -173,18 +191,15 @@ const checkPart = (type: ColumnType, value: Json, field: string, depth: number):
   }
   const checked = checkValue(type, value, field, depth + 1)
   if (checked.problem !== undefined) return checked
-  if (typeof checked.value === "bigint") return { value: String(checked.value) }
   // Bytes and timestamps stay as they were written, which is what JSON can hold.
-  return typeof type === "string" && (type === "bytes" || type === "timestamp") ? { value } : checked
+  if (type === "bytes" || type === "timestamp") return { value }
+  return typeof checked.value === "bigint" ? { value: String(checked.value) } : checked
 }
 
-const depthOf = (value: Json): number => {
-  if (typeof value !== "object" || value === null) return 0
-  let deepest = 0
-  for (const part of Array.isArray(value) ? value : Object.values(value)) {
-    const depth = depthOf(part)
-    if (depth > deepest) deepest = depth
-    if (deepest > nestingDepthMax) break
-  }
-  return deepest + 1
+/** Stops at the limit: a value may be nested more deeply than the stack is. */
+const isDeeperThan = (value: Json, levels: number): boolean => {
+  if (typeof value !== "object" || value === null) return false
+  if (levels === 0) return true
+  const parts: ReadonlyArray<Json> = Array.isArray(value) ? value : Object.values(value)
+  return parts.some((part) => isDeeperThan(part, levels - 1))
 }

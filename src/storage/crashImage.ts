@@ -6,6 +6,8 @@
 /** Unit in which a file remembers what it was at its last sync. */
 const blockBytes = 4096
 
+const empty = new Uint8Array(0)
+
 /** What a disk writes whole or not at all. */
 const sectorBytes = 512
 
@@ -31,68 +33,91 @@ const survival = (dice: Dice): () => boolean => {
   return () => dice() < 0.5
 }
 
-/** The content of a file, and what of it a crash may undo. */
+/** Most former states that are remembered of one thing between two syncs: the synced one and the latest. */
+const statesMax = 4
+
+/** Adds the state that something had until now; the first, which was synced, is always kept. */
+const remember = <A>(states: Array<A>, state: A): void => {
+  if (states.length === statesMax) states.splice(1, 1)
+  states.push(state)
+}
+
+/**
+ * The content of a file, and what of it a crash may undo: a disk may write what was not synced at any time, so that
+ * after a crash each sector may be in any state that it had since the last sync.
+ */
 export class CrashableBytes {
   /** The file's bytes; those from `size` on are zeros. */
   bytes = new Uint8Array(0)
   size = 0
-  /** The size at the last sync. */
-  syncedSize = 0
-  /** What each block changed since the last sync held then. */
-  readonly #before = new Map<number, Uint8Array>()
+  /** The sizes that it had since the last sync, that one first. */
+  #sizes: Array<number> = []
+  /** What each block that was changed since the last sync held before the changes, oldest first. */
+  readonly #blocks = new Map<number, Array<Uint8Array>>()
 
-  #remember(start: number, end: number): void {
+  #beforeChange(start: number, end: number): void {
+    remember(this.#sizes, this.size)
     for (let block = Math.floor(start / blockBytes); block * blockBytes < end; block++) {
-      if (this.#before.has(block)) continue
-      this.#before.set(block, this.bytes.slice(block * blockBytes, (block + 1) * blockBytes))
+      const states = this.#blocks.get(block)
+      // Nothing to remember of a block behind the end: it is zeros.
+      const isBehind = block * blockBytes >= this.size
+      const state = isBehind ? empty : this.bytes.slice(block * blockBytes, (block + 1) * blockBytes)
+      if (states === undefined) this.#blocks.set(block, [state])
+      else remember(states, state)
     }
   }
 
   write(offset: number, chunk: Uint8Array): void {
     const end = offset + chunk.length
+    this.#beforeChange(offset, end)
     if (end > this.bytes.length) {
-      const larger = new Uint8Array(Math.max(end, Math.min(this.bytes.length * 2, this.bytes.length + 64 * 1024 * 1024)))
+      const larger = new Uint8Array(
+        Math.max(end, Math.min(this.bytes.length * 2, this.bytes.length + 64 * 1024 * 1024))
+      )
       larger.set(this.bytes)
       this.bytes = larger
     }
-    this.#remember(offset, end)
     this.bytes.set(chunk, offset)
     if (end > this.size) this.size = end
   }
 
   truncate(size: number): void {
-    if (size > this.size) this.write(this.size, new Uint8Array(size - this.size))
-    this.#remember(size, this.size)
+    if (size > this.size) return this.write(this.size, new Uint8Array(size - this.size))
+    this.#beforeChange(size, this.size)
     this.bytes.fill(0, size, this.size)
     this.size = size
   }
 
   sync(): void {
-    this.#before.clear()
-    this.syncedSize = this.size
+    this.#blocks.clear()
+    this.#sizes = []
   }
 
   /** A file as this one may be found after a crash; all of it is synced. */
   crash(dice: Dice): CrashableBytes {
     const survives = survival(dice)
+    const former = <A>(states: ReadonlyArray<A>): A =>
+      dice() < 0.5 ? states[0] : states[Math.floor(dice() * states.length)]
     const found = new CrashableBytes()
-    found.size = survives() ? this.size : this.syncedSize
-    if (dice() < 0.2) found.size = Math.floor(this.syncedSize + (this.size - this.syncedSize) * dice())
+    found.size = this.#sizes.length === 0 || survives() ? this.size : former(this.#sizes)
+    // A file may also have grown by a part only.
+    const least = Math.min(this.size, ...this.#sizes)
+    if (dice() < 0.2) found.size = Math.floor(least + (found.size - least) * dice())
     found.bytes = new Uint8Array(Math.max(found.size, this.bytes.length))
     found.bytes.set(this.bytes)
-    for (const [block, before] of this.#before) {
-      const torn = dice() < 0.3
-      const whole = survives()
+    for (const [block, states] of this.#blocks) {
+      const isTorn = dice() < 0.3
+      const isKept = survives()
+      const state = former(states)
       for (let at = 0; at < blockBytes; at += sectorBytes) {
-        if (torn ? survives() : whole) continue
         const start = block * blockBytes + at
         if (start >= found.bytes.length) break
+        if (isTorn ? survives() : isKept) continue
         found.bytes.fill(0, start, start + sectorBytes)
-        found.bytes.set(before.subarray(at, at + sectorBytes), start)
+        found.bytes.set((isTorn ? former(states) : state).subarray(at, at + sectorBytes), start)
       }
     }
     found.bytes.fill(0, found.size)
-    found.syncedSize = found.size
     return found
   }
 }

@@ -25,11 +25,13 @@ const call = <A>(
   file: string,
   register: (done: (error: NodeJS.ErrnoException | null, value?: A) => void) => void
 ): Effect.Effect<A, StorageError> =>
-  Effect.uninterruptible(Effect.callback<A, StorageError>((resume) =>
-    register((error, value) =>
-      resume(error === null ? Effect.succeed(value as A) : Effect.fail(fileError(operation, file, error)))
+  Effect.uninterruptible(
+    Effect.callback<A, StorageError>((resume) =>
+      register((error, value) =>
+        resume(error === null ? Effect.succeed(value as A) : Effect.fail(fileError(operation, file, error)))
+      )
     )
-  ))
+  )
 
 const readAll = (descriptor: number, file: string, offset: number, length: number) =>
   call<Uint8Array<ArrayBuffer>>("read", file, (done) => {
@@ -37,12 +39,19 @@ const readAll = (descriptor: number, file: string, offset: number, length: numbe
     const bytes = Buffer.allocUnsafeSlow(length)
     let filled = 0
     const next = (): void => {
-      fs.read(descriptor, bytes, filled, Math.min(length - filled, bytesPerCallMax), offset + filled, (error, count) => {
-        if (error !== null) return done(error)
-        filled += count
-        if (filled === length || count === 0) return done(null, new Uint8Array(bytes.buffer, 0, filled))
-        next()
-      })
+      fs.read(
+        descriptor,
+        bytes,
+        filled,
+        Math.min(length - filled, bytesPerCallMax),
+        offset + filled,
+        (error, count) => {
+          if (error !== null) return done(error)
+          filled += count
+          if (filled === length || count === 0) return done(null, new Uint8Array(bytes.buffer, 0, filled))
+          next()
+        }
+      )
     }
     if (length === 0) return done(null, new Uint8Array(0))
     next()
@@ -96,8 +105,11 @@ const openFile = (file: string, flags: number): Effect.Effect<BlockFile, Storage
     ),
     (descriptor): BlockFile => ({
       path: file,
-      size: call<number>("read the size of", file, (done) => fs.fstat(descriptor, (error, stat) => done(error, stat?.size))),
-      read: (offset, length) => readAll(descriptor, file, offset, length),
+      size: call<number>("read the size of", file, (done) =>
+        fs.fstat(descriptor, (error, stat) =>
+          done(error, stat?.size))),
+      read: (offset, length) =>
+        readAll(descriptor, file, offset, length),
       write: (offset, chunks) => writeAll(descriptor, file, offset, chunks),
       sync: call<void>("sync", file, (done) => fs.fdatasync(descriptor, done)),
       truncate: (size) => call<void>("truncate", file, (done) => fs.ftruncate(descriptor, size, done))

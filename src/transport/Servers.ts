@@ -19,7 +19,7 @@ import { makeObserver } from "./metrics/calls.ts"
 import { registerEngine } from "./metrics/engine.ts"
 import { register } from "./metrics/gauges.ts"
 import { registerProcess } from "./metrics/process.ts"
-import { openPort, type PortError } from "./port.ts"
+import { makeSockets, openPort, type PortError } from "./port.ts"
 import { Readiness } from "./readiness.ts"
 
 /** Which ports to open, and how. */
@@ -74,6 +74,7 @@ const open = Effect.fnUntraced(function*(
   serving: () => Serving
 ) {
   const readiness = yield* Readiness
+  const sockets = yield* makeSockets
   const grpc = yield* makeGrpcServer({ services: definitions[name], readiness, observer })
   const onHttp1 = yield* makeHttpServer({
     name,
@@ -86,6 +87,7 @@ const open = Effect.fnUntraced(function*(
     host: options.host,
     port: options.ports[name],
     key: `server.${name}.port`,
+    sockets,
     connectionsMax: options.connectionsMax,
     firstBytesMillis,
     onHttp2: grpc.accept,
@@ -96,7 +98,7 @@ const open = Effect.fnUntraced(function*(
     description: "Connections that are open.",
     type: "gauge",
     labels: { port: name },
-    read: port.connections
+    read: () => sockets.size
   }])
   const opened: OpenPort = {
     name,
@@ -107,13 +109,19 @@ const open = Effect.fnUntraced(function*(
   return { grpc, opened }
 })
 
+const countOf = (calls: number): string => calls === 1 ? "1 call" : `${calls} calls`
+
 /** Waits for calls to finish, and says how many did not. */
 const drain = Effect.fnUntraced(function*(calls: FiberSet.FiberSet<unknown, unknown>, millis: number) {
   const running = yield* FiberSet.size(calls)
   if (running === 0) return
-  yield* Effect.logInfo(`waiting for ${running} calls to finish, ${Duration.format(Duration.millis(millis))} at most`)
+  yield* Effect.logInfo(
+    `waiting for ${countOf(running)} to finish, ${Duration.format(Duration.millis(millis))} at most`
+  )
   const finished = yield* Effect.timeoutOption(FiberSet.awaitEmpty(calls), millis)
-  if (Option.isNone(finished)) yield* Effect.logWarning(`${yield* FiberSet.size(calls)} calls did not finish in time`)
+  if (Option.isNone(finished)) {
+    yield* Effect.logWarning(`${countOf(yield* FiberSet.size(calls))} did not finish in time`)
+  }
 })
 
 /** Opens the ports until the scope closes; then their connections are cut. */

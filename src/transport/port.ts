@@ -25,6 +25,8 @@ export interface PortOptions {
   readonly port: number
   /** The configuration key of the port, for messages. */
   readonly key: string
+  /** Where the connections are kept. */
+  readonly sockets: Sockets
   /** Further connections are closed at once. */
   readonly connectionsMax: number
   /** How long a peer may take to send its first bytes, in milliseconds. */
@@ -40,9 +42,22 @@ export interface Port {
   readonly host: string
   /** The port that was taken. */
   readonly port: number
-  /** How many connections there are. */
-  readonly connections: () => number
 }
+
+/** The connections of a port. */
+export type Sockets = Set<net.Socket>
+
+/**
+ * Keeps the connections of a port until the scope closes, which cuts them. Made before the servers that take the
+ * connections, it outlives them, so that they can say the last word on each.
+ */
+export const makeSockets: Effect.Effect<Sockets, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => new Set<net.Socket>()),
+  (sockets) =>
+    Effect.sync(() => {
+      for (const socket of sockets) socket.destroy()
+    })
+)
 
 const preface = Buffer.from("PRI ", "latin1")
 
@@ -120,20 +135,14 @@ const listen = (server: net.Server, options: PortOptions): Effect.Effect<void, P
     })
   })
 
-/** Opens a port until the scope closes; then its connections are cut. */
+/** Opens a port until the scope closes; then it takes no more connections. */
 export const openPort = Effect.fnUntraced(
   function*(options: PortOptions): Effect.fn.Return<Port, PortError, Scope.Scope> {
-    const sockets = new Set<net.Socket>()
+    const { sockets } = options
     // Half-open sockets are what node:http serves; for HTTP/2 that is changed when the connection is handed on.
     const server = net.createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true })
     server.maxConnections = options.connectionsMax
-    yield* Effect.addFinalizer(() =>
-      Effect.callback<void>((resume) => {
-        if (server.listening) server.close(() => resume(Effect.void))
-        else resume(Effect.void)
-        for (const socket of sockets) socket.destroy()
-      })
-    )
+    yield* Effect.addFinalizer(() => Effect.sync(() => server.close()))
     const run = yield* FiberSet.makeRuntime()
 
     const hand = (socket: net.Socket, protocol: "http2" | "http1" | undefined): void => {
@@ -164,6 +173,6 @@ export const openPort = Effect.fnUntraced(
     })
     yield* listen(server, options)
     const address = server.address() as net.AddressInfo
-    return { host: options.host, port: address.port, connections: () => sockets.size }
+    return { host: options.host, port: address.port }
   }
 )

@@ -65,7 +65,8 @@ export const encodeFileHeader = (header: FileHeader): Uint8Array => {
 
 /** Reads a header; a string says what is wrong with it. A header of a newer version is read, not refused. */
 export const decodeFileHeader = (bytes: Uint8Array): FileHeader | string => {
-  if (bytes.length < fileHeaderBytes) return `the file header is cut short (${bytes.length} of ${fileHeaderBytes} bytes)`
+  if (bytes.length < fileHeaderBytes)
+    return `the file header is cut short (${bytes.length} of ${fileHeaderBytes} bytes)`
   const view = new DataView(bytes.buffer, bytes.byteOffset, fileHeaderBytes)
   if (view.getUint32(0, true) !== fileMagic) return "the file does not begin as a log file"
   if (view.getUint32(4, true) !== crc32c(bytes.subarray(8, fileHeaderBytes))) {

@@ -7,7 +7,7 @@ import { fileHeaderBytes, frameSeed } from "./format.ts"
 import { judgeTail } from "./judgeTail.ts"
 import { damaged, findLogFiles, type FoundFile, fromStorageError } from "./logFiles.ts"
 import type { LocatedFrame } from "./parseFrames.ts"
-import { blockBytesDefault, type ScanStart, scanBlock } from "./scanFile.ts"
+import { blockBytesDefault, scanBlock, type ScanStart } from "./scanFile.ts"
 import type { WalError } from "./Wal.ts"
 
 /** A frame and where it lies. */
@@ -38,9 +38,15 @@ const inspectFile = (
         if (block.stop === "Limit") return [frames, Option.none<ScanStart>()] as const
         // What can be read is given first; the next call comes back here with no frames.
         if (frames.length > 0) return [frames, Option.some(next)] as const
-        const tail = isLast ? yield* Effect.mapError(judgeTail(file, next, found.size, seed), fromStorageError) : undefined
+        const tail = isLast
+          ? yield* Effect.mapError(judgeTail(file, next, found.size, seed), fromStorageError)
+          : undefined
         if (tail !== undefined && tail.kind !== "Damaged") return [frames, Option.none<ScanStart>()] as const
-        return yield* damaged(found.path, next.offset, block.stop === "Zero" ? "zeros where a frame was" : block.problem)
+        return yield* damaged(
+          found.path,
+          next.offset,
+          block.stop === "Zero" ? "zeros where a frame was" : block.problem
+        )
       })
     )
   }))

@@ -1,5 +1,5 @@
 /** What a log's writer and readers share. Changed by the writer only, and never while it waits for the storage. */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type { WalError } from "./Wal.ts"
 

@@ -129,7 +129,8 @@ export const makeLogWriter = (
         commitTime: state.lastCommitTime
       }),
       // Where there is no room the old file is as it was, and the next group tries again.
-      (error) => error.reason === "StorageFull" ? Effect.fail(fromStorageError(error)) : poison("making a log file", error)
+      (error) =>
+        error.reason === "StorageFull" ? Effect.fail(fromStorageError(error)) : poison("making a log file", error)
     )
     yield* current.file.truncate(current.end).pipe(
       Effect.andThen(current.file.sync),
@@ -161,7 +162,9 @@ export const makeLogWriter = (
   /** How far the file should be allocated: a small log takes little more space than it needs. */
   const allocationGoal = (): number => {
     const ahead = Math.min(sizes.aheadBytes, Math.max(zeros.length, current.end))
-    return isFull || state.closed || state.poisoned !== undefined ? 0 : Math.min(current.end + ahead, sizes.segmentBytes)
+    return isFull || state.closed || state.poisoned !== undefined
+      ? 0
+      : Math.min(current.end + ahead, sizes.segmentBytes)
   }
 
   /** Writes a group at the end; a small one that finds no allocated bytes allocates for those that follow it. */
@@ -214,9 +217,16 @@ export const makeLogWriter = (
     return { positions: group.positions, last: state.writtenPosition as Position, commitTime }
   })
 
+  /** Whether so much is missing that it is worth a write. */
+  const isAllocationLow = (): boolean => {
+    const goal = allocationGoal()
+    return current.allocated < goal - Math.min(zeros.length, (goal - current.end) / 2)
+  }
+
   const allocate = Effect.gen(function*() {
     const start = current.allocated
-    const end = Math.min(start + zeros.length, sizes.segmentBytes)
+    const end = Math.min(start + zeros.length, allocationGoal())
+    if (end <= start) return
     yield* current.file.write(start, [zeros.subarray(0, end - start)])
     yield* current.file.sync
     current.allocated = end
@@ -236,9 +246,11 @@ export const makeLogWriter = (
   const allocateAhead: Effect.Effect<never> = Effect.gen(function*() {
     for (;;) {
       const changed = state.changed.next
-      const isIdle = current.allocated < allocationGoal() &&
-        Option.isSome(yield* turn.withPermitsIfAvailable(1)(Effect.uninterruptible(allocate)))
-      yield* isIdle ? Effect.yieldNow : changed
+      if (!isAllocationLow()) yield* changed
+      // Whoever has appended comes first: it may have the next group at hand.
+      yield* Effect.yieldNow
+      const allocated = yield* turn.withPermitsIfAvailable(1)(Effect.uninterruptible(allocate))
+      if (Option.isNone(allocated)) yield* changed
     }
   })
 

@@ -1,4 +1,5 @@
 /** The log on a BlockStorage: files of one machine, or memory. */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -66,7 +67,10 @@ export const makeWal = Effect.fnUntraced(function*(
   const segmentBytes = options.segmentBytes ?? segmentBytesDefault
   const blockBytes = options.blockBytes ?? blockBytesDefault
   invariant(segmentBytes >= segmentBytesMin && segmentBytes % alignmentBytes === 0, "the segment size is valid")
-  invariant(blockBytes % alignmentBytes === 0 && blockBytes >= fileHeaderBytes + frameHeaderBytes, "the block size is valid")
+  invariant(
+    blockBytes % alignmentBytes === 0 && blockBytes >= fileHeaderBytes + frameHeaderBytes,
+    "the block size is valid"
+  )
   const storage = yield* BlockStorage
   const clock = yield* Clock.Clock
   yield* Effect.mapError(storage.lock, fromStorageError)
@@ -79,7 +83,13 @@ export const makeWal = Effect.fnUntraced(function*(
     aheadBytes: options.aheadBytes ?? aheadBytesDefault
   })
   yield* Effect.addFinalizer(() => writer.close)
-  yield* Effect.forkIn(writer.allocateAhead, files)
+  yield* writer.allocateAhead.pipe(
+    // The log goes on without it, only slower; but nobody else would hear of it.
+    Effect.tapCause((cause) =>
+      Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("the log is no longer allocated ahead", cause)
+    ),
+    Effect.forkIn(files)
+  )
   const { state } = opened
   const source = { storage, state, blockBytes }
   return {

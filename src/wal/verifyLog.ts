@@ -5,7 +5,7 @@ import { BlockStorage, type BlockStorageService } from "../storage/BlockStorage.
 import { fileHeaderBytes, frameSeed } from "./format.ts"
 import { findNextFrame, judgeTail } from "./judgeTail.ts"
 import { findFile, findMismatch, type FoundFile, fromStorageError, listLogFiles } from "./logFiles.ts"
-import { blockBytesDefault, type ScanStart, scanBlock } from "./scanFile.ts"
+import { blockBytesDefault, scanBlock, type ScanStart } from "./scanFile.ts"
 import type { WalError } from "./Wal.ts"
 
 /** One file of a log. */
@@ -30,8 +30,8 @@ export interface Damage {
   /** In bytes. */
   readonly offset: number
   readonly problem: string
-  /** Positions that cannot be read, first and last; the last is undefined where it is not known. */
-  readonly lostFrom: Position | undefined
+  /** Positions that cannot be read, first and last; at the log's end it may not be known how many there were. */
+  readonly lostFrom: Position
   readonly lostThrough: Position | undefined
 }
 
@@ -57,15 +57,16 @@ class Verification {
   readonly damage: Array<Damage> = []
   tornTail: LogReport["tornTail"] = undefined
   lastCommitTime = 0
-  #next = 0
+  /** The position that is expected next. */
+  next = 1
 
-  /** Notes that `from` to `through` cannot be read. */
-  lose(file: string, offset: number, problem: string, from?: number, through?: number): void {
+  /** Notes damage from the expected position on; `through` undefined where it is not known yet how far. */
+  lose(file: string, offset: number, problem: string, through: number | undefined): void {
     this.damage.push({
       file,
       offset,
       problem,
-      lostFrom: from as Position | undefined,
+      lostFrom: this.next as Position,
       lostThrough: through as Position | undefined
     })
   }
@@ -73,16 +74,22 @@ class Verification {
   /** Notes what lies between the end of the file before and the beginning of `found`. */
   begin(before: FoundFile | undefined, found: FoundFile, folder: string): void {
     const { firstPosition } = found.header
+    const latest = this.damage[this.damage.length - 1]
     const problem = before === undefined ? undefined : findMismatch(before, found, folder)
-    if (problem !== undefined) this.lose(found.path, 0, problem, this.#next, firstPosition - 1)
-    else if (before !== undefined && firstPosition !== this.#next) {
-      this.lose(before.path, before.size, "the file ends before its last frame", this.#next, firstPosition - 1)
+    if (latest !== undefined && latest.lostThrough === undefined) {
+      // Now it is known how far the damage before this file goes.
+      this.damage[this.damage.length - 1] = { ...latest, lostThrough: (firstPosition - 1) as Position }
+    } else if (problem !== undefined) {
+      this.lose(found.path, 0, problem, firstPosition - 1)
+    } else if (before !== undefined && firstPosition !== this.next) {
+      this.lose(before.path, before.size, "the file ends before its last frame", firstPosition - 1)
     }
+    this.next = firstPosition
   }
 
   end(report: FileReport): void {
     this.files.push(report)
-    this.#next = report.lastPosition + 1
+    this.next = report.lastPosition + 1
   }
 
   get report(): LogReport {
@@ -128,7 +135,8 @@ const verifyFile = Effect.fnUntraced(function*(
     }
     const problem = block.stop === "Zero" ? "zeros where a frame was" : block.problem
     const next = yield* findNextFrame(file, at, size, seed)
-    verification.lose(path, at.offset, problem, at.position, next === undefined ? undefined : next.position - 1)
+    verification.next = at.position
+    verification.lose(path, at.offset, problem, next === undefined ? undefined : next.position - 1)
     if (next === undefined) break
     at = next
   }
@@ -157,7 +165,7 @@ export const verifyLog = Effect.fnUntraced(function*(
   for (let i = 0; i < names.length; i++) {
     const found = yield* Effect.catch(findFile(storage, names[i]), (error) => {
       if (error.reason !== "Damaged") return Effect.fail(error)
-      verification.lose(error.file ?? names[i].name, error.offset ?? 0, "the file header cannot be read")
+      verification.lose(error.file ?? names[i].name, error.offset ?? 0, "the file header cannot be read", undefined)
       return Effect.succeed(undefined)
     })
     if (found === undefined) continue

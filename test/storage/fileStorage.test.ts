@@ -50,7 +50,9 @@ describe("files in a directory", () => {
       assert.strictEqual(error.reason, "InUse")
       assert.match(
         error.message,
-        new RegExp(`data directory ${root} is in use by process ${owner.pid} since .*; stop it or choose another --data-dir`)
+        new RegExp(
+          `data directory ${root} is in use by process ${owner.pid} since .*; stop it or choose another --data-dir`
+        )
       )
       const gone = once(owner, "exit")
       owner.kill("SIGKILL")

@@ -1,4 +1,5 @@
 /** The bridge from Effects to gRPC, over real connections: what clients see, and what handlers see of clients. */
+/* oxlint-disable vitest/no-standalone-expect -- the rule does not know that it.live and it.effect are tests */
 import type { DescService } from "@bufbuild/protobuf"
 import { fromBinary } from "@bufbuild/protobuf"
 import { describe, expect, it } from "@effect/vitest"
@@ -25,7 +26,9 @@ import {
   encodeRequest,
   openBidi,
   openServerStream,
+  openSession,
   pathOf,
+  requestOn,
   servePort,
   statusOfStream
 } from "./support/bridge.ts"
@@ -37,16 +40,13 @@ const { queryStream } = QueryService.method
 
 const refusal = (reason: Reason, message = "no", field = "") => Effect.fail({ reason, message, field })
 
-/** A bare HTTP/2 connection until the scope closes. */
-const openSession = (port: number) =>
-  Effect.acquireRelease(
-    Effect.sync(() => http2.connect(`http://127.0.0.1:${port}`).on("error", () => {})),
-    (session) => Effect.sync(() => session.destroy())
-  )
-
-const requestOn = (session: http2.ClientHttp2Session, path: string) =>
-  session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" })
-    .on("error", () => {})
+/** Waits until a number has stopped changing. */
+const settled = Effect.fnUntraced(function*(read: () => number) {
+  for (let unchanged = 0, last = -1; unchanged < 5; last = read()) {
+    yield* Effect.sleep(100)
+    unchanged = read() === last && last > 0 ? unchanged + 1 : 0
+  }
+})
 
 const ready = Effect.fnUntraced(function*(...given: ReadonlyArray<Implementation>) {
   const server = yield* servePort(services, given)
@@ -322,12 +322,10 @@ describe("streams", () => {
       const session = yield* openSession(port)
       const stream = requestOn(session, pathOf(queryStream))
       stream.end(Buffer.from([0, 0, 0, 0, 0]))
-      yield* Effect.sleep(500)
-      const held = produced
-      yield* Effect.sleep(200)
-      // Not a message more while nobody reads, and few before.
-      expect(produced).toBe(held)
-      expect(held).toBeLessThan(40)
+      // Nothing more is produced while nobody reads, and little was before.
+      yield* settled(() => produced)
+      expect(produced).toBeGreaterThan(0)
+      expect(produced).toBeLessThan(40)
       let bytes = 0
       stream.on("data", (chunk: Buffer) => bytes += chunk.length)
       const trailers = yield* Effect.promise(() => new Promise((resolve) => stream.once("trailers", resolve)))
@@ -360,12 +358,10 @@ describe("streams", () => {
       // grpc-js calls back when a message has left for the wire.
       for (let i = 0; i < 2000; i++) stream.write(message, () => sent++)
       stream.end()
-      yield* Effect.sleep(500)
-      const held = sent
-      yield* Effect.sleep(200)
-      expect(sent).toBe(held)
+      yield* settled(() => sent)
       // 8 MiB of the stream's window, and what lies in the queues on both sides.
-      expect(held).toBeLessThan(400)
+      expect(sent).toBeGreaterThan(0)
+      expect(sent).toBeLessThan(400)
       yield* Deferred.succeed(open, undefined)
       expect((yield* Effect.promise(() => status)).code).toBe(0)
       expect(taken).toBe(2000)
@@ -378,7 +374,7 @@ describe("readiness", () => {
       const server = yield* servePort(services, [implement(AdminService, { listTenants: () => Effect.succeed({}) })])
       const client = yield* connect(server.port)
       const early = yield* call(client, listTenants, {})
-      expect([early.code, early.details?.reason]).toEqual([grpc.status.UNAVAILABLE, "LOG_UNAVAILABLE"])
+      expect([early.code, early.details?.reason]).toEqual([grpc.status.UNAVAILABLE, "STARTING"])
       expect(early.message).toContain("starting")
       server.bind()
       yield* server.readiness.ready

@@ -1,4 +1,5 @@
 /** One port, two protocols, and whatever else peers send. */
+/* oxlint-disable vitest/no-standalone-expect -- the rule does not know that it.live and it.effect are tests */
 import type { DescService } from "@bufbuild/protobuf"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -78,7 +79,7 @@ describe("one port", () => {
     Effect.gen(function*() {
       const { port } = yield* serve()
       const request = "PUT /live HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-      const answer = yield* exchange(port, ...[...request].flatMap((letter) => [letter, 1]))
+      const answer = yield* exchange(port, ...Array.from(request).flatMap((letter) => [letter, 1]))
       expect(answer).toMatch(/^HTTP\/1\.1 405 /)
       const two = "GET /live HTTP/1.1\r\nhost: x\r\n\r\n"
       const answers = yield* exchange(
@@ -205,6 +206,7 @@ describe("a port that cannot be opened", () => {
       host,
       port,
       key: "server.ingestion.port",
+      sockets: new Set(),
       connectionsMax: 1,
       firstBytesMillis: 1000,
       onHttp1: () => {},

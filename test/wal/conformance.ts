@@ -13,7 +13,12 @@ import type { Frame, FrameInput } from "../../src/wal/Wal.ts"
 import { append, contentOf, frameOf, logFile, openWal, payloadOf, readFrom, withWal } from "./support.ts"
 
 const plain = (frames: ReadonlyArray<Frame>) =>
-  frames.map(({ kind, payload, position, span }) => ({ kind, payload: Buffer.from(payload).toString("hex"), position, span }))
+  frames.map(({ kind, payload, position, span }) => ({
+    kind,
+    payload: Buffer.from(payload).toString("hex"),
+    position,
+    span
+  }))
 
 /** Runs the suite against storages that `make` makes, each new and empty. */
 export const walConformance = (
@@ -162,7 +167,9 @@ export const walConformance = (
         yield* withWal(storage, (wal) =>
           Effect.gen(function*() {
             const frames = yield* readFrom(wal)
-            frames.forEach((frame, i) => assert.deepStrictEqual(Buffer.from(frame.payload), Buffer.from(payloadOf(i, 1000))))
+            frames.forEach((frame, i) =>
+              assert.deepStrictEqual(Buffer.from(frame.payload), Buffer.from(payloadOf(i, 1000)))
+            )
             assert.strictEqual(frames.length, 25)
             assert.strictEqual((yield* append(wal, [frameOf(0, 1)])).last, 26)
           }), options)
@@ -180,8 +187,11 @@ export const walConformance = (
               assert.strictEqual((yield* wal.status).files, extra > 0 ? 2 : 1)
               yield* append(wal, [frameOf(3, 0)])
             }), options)
-          yield* withWal(storage, (wal) =>
-            Effect.map(readFrom(wal), (frames) => assert.strictEqual(frames.length, 3)), options)
+          yield* withWal(
+            storage,
+            (wal) => Effect.map(readFrom(wal), (frames) => assert.strictEqual(frames.length, 3)),
+            options
+          )
         }
       }))
 
@@ -362,13 +372,39 @@ export const walConformance = (
         assert.include(error.message, "in use by")
       }))
 
+    it.effect("allocates its file ahead while nothing is appended, and no further than it may", () =>
+      Effect.gen(function*() {
+        const storage = yield* make
+        const mebibyte = 1024 * 1024
+        const size = Effect.map(contentOf(storage, logFile(1)), (content) => content.length)
+        yield* withWal(storage, (wal) =>
+          Effect.gen(function*() {
+            const append100KiB = append(wal, [frameOf(1, 100 * 1024)])
+            const ahead: Array<number> = []
+            for (let i = 0; i < 60; i++) {
+              yield* append100KiB
+              yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 2)))
+              ahead.push((yield* size) - (yield* wal.status).bytes)
+            }
+            assert.isTrue(ahead.every((bytes) => bytes >= 0 && bytes <= 4 * mebibyte))
+            assert.isTrue(ahead.filter((bytes) => bytes > 0).length > 45)
+            assert.isTrue(ahead.some((bytes) => bytes > 2.5 * mebibyte))
+            assert.isTrue(ahead[0] <= 2 * mebibyte)
+          }), { aheadBytes: 3 * mebibyte })
+        yield* withWal(storage, (wal) => Effect.map(readFrom(wal), (frames) => assert.strictEqual(frames.length, 60)))
+      }))
+
     it.effect("behaves as a list of frames does, whatever is done with it", () =>
       Effect.gen(function*() {
         for (let seed = 0; seed < 8; seed++) {
           const dice = seededDice(seed)
           const pick = (count: number): number => Math.floor(dice() * count)
           const storage = yield* make
-          const options = { segmentBytes: 4096 + 8 * pick(2000), blockBytes: 512 * (1 + pick(20)), aheadBytes: pick(20_000) }
+          const options = {
+            segmentBytes: 4096 + 8 * pick(2000),
+            blockBytes: 512 * (1 + pick(20)),
+            aheadBytes: pick(20_000)
+          }
           const model: Array<{ kind: number; payload: string; position: number; span: number }> = []
           let next = 1
           for (let life = 0; life < 4; life++) {

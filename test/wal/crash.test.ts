@@ -76,7 +76,11 @@ const liveUntilCrash = Effect.fnUntraced(function*(
           known.frames.set(position, shape)
           position += shape.span
         }
-        const { last } = yield* append(wal, shapes.map((shape) => frameOf(shape.seed, shape.length, shape.span)), dice() < 0.6)
+        const { last } = yield* append(
+          wal,
+          shapes.map((shape) => frameOf(shape.seed, shape.length, shape.span)),
+          dice() < 0.6
+        )
         assert.strictEqual(last, position - 1)
         known.durable = wal.durablePosition
       }
@@ -161,9 +165,7 @@ describe("after a crash", () => {
       Effect.gen(function*() {
         for (const seed of seeds) {
           yield* crashThreeTimes(seed).pipe(
-            Effect.catchCause((cause) =>
-              Effect.die(new Error(`VARVE_CRASH_SEED=${seed}: ${Cause.pretty(cause)}`))
-            )
+            Effect.catchCause((cause) => Effect.die(new Error(`VARVE_CRASH_SEED=${seed}: ${Cause.pretty(cause)}`)))
           )
         }
       }),

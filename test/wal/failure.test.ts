@@ -45,7 +45,7 @@ describe("a full disk", () => {
 
   it.effect("does not bring back a group that was refused, when the power fails after it", () =>
     Effect.gen(function*() {
-      for (let seed = 0; seed < 100; seed++) {
+      for (let seed = 0; seed < 1000; seed++) {
         const storage = yield* makeMemoryStorage
         yield* withWal(storage, (wal) =>
           Effect.gen(function*() {
@@ -80,7 +80,8 @@ describe("a full disk", () => {
           }), options)
         assert.isTrue(kinds.length > 20)
         yield* withWal(storage, (wal) =>
-          Effect.map(readFrom(wal), (frames) => assert.deepStrictEqual(frames.map((frame) => frame.kind), kinds)), options)
+          Effect.map(readFrom(wal), (frames) =>
+            assert.deepStrictEqual(frames.map((frame) => frame.kind), kinds)), options)
       }
     }))
 })

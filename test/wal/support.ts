@@ -30,8 +30,7 @@ export const frameOf = (seed: number, length: number, span = 1): FrameInput => (
 export const openWal = (
   storage: BlockStorageService,
   options?: WalOptions
-): Effect.Effect<WalService, WalError, Scope.Scope> =>
-  Effect.provideService(makeWal(options), BlockStorage, storage)
+): Effect.Effect<WalService, WalError, Scope.Scope> => Effect.provideService(makeWal(options), BlockStorage, storage)
 
 /** Uses the log in a storage and closes it. */
 export const withWal = <A, E>(

@@ -59,7 +59,7 @@ export const keys = {
   "wal.backend": key(choice("file", "memory"), "file", "Where the log lies; the same as storage.backend."),
   "wal.segment_size": key(
     size(megabyte, terabyte),
-    256 * megabyte,
+    64 * megabyte,
     "The size at which a new log file is begun; log files are removed and archived whole."
   ),
   "wal.sync": key(

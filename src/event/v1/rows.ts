@@ -22,7 +22,7 @@
  *              data: one value a row; of text u32 offsets [rows + 1], zeros to 8, then the heap; zeros to 8
  * ```
  */
-import { type ByteWriter, ByteReader, FormatError } from "../../base/byteCursor.ts"
+import { ByteReader, type ByteWriter, FormatError } from "../../base/byteCursor.ts"
 import { decodeUtf8, encodeUtf8 } from "../../base/bytes.ts"
 import { RowBatch } from "../rowBatch.ts"
 import { Int64Vector, NumberVector, setNull, TextVector, type Vector, type VectorKind } from "../vector.ts"
@@ -91,32 +91,43 @@ export const encodeSection = (writer: ByteWriter, batch: RowBatch): void => {
   for (const column of batch.columns) encodeVector(writer, column, count)
 }
 
-const allNull = (vector: Vector, count: number): boolean => {
-  if (!vector.hasNulls) return false
-  for (let row = 0; row < count; row++) if (vector.nulls[row] === 0) return false
-  return true
+// Equal rows must be equal bytes, since an idempotency key's content is compared by them. So what a vector has is looked
+// for in the rows themselves: its flags may come from a row that was refused.
+
+const allNull = (vector: Vector, count: number): boolean =>
+  vector.hasNulls && !vector.nulls.subarray(0, count).includes(0)
+
+const anyNull = (vector: Vector, count: number): boolean =>
+  vector.hasNulls && vector.nulls.subarray(0, count).includes(1)
+
+const anyWide = ({ values }: Int64Vector, count: number): boolean => {
+  for (let row = 0; row < count; row++) if (!Number.isSafeInteger(values[row])) return true
+  return false
 }
 
 const encodeVector = (writer: ByteWriter, vector: Vector, count: number): void => {
   if (vector.kind === "text") return encodeText(writer, vector, count)
   if (vector.kind === "int64") return encodeInt64(writer, vector, count)
-  vectorHead(writer, vector.kind, vector.hasNulls ? vectorHasNulls : 0, count * vector.values.BYTES_PER_ELEMENT)
-  encodeNulls(writer, vector, count)
+  const hasNulls = anyNull(vector, count)
+  vectorHead(writer, vector.kind, hasNulls ? vectorHasNulls : 0, count * vector.values.BYTES_PER_ELEMENT)
+  if (hasNulls) encodeNulls(writer, vector, count)
   writer.array(vector.values.subarray(0, count))
   writer.align()
 }
 
 const encodeInt64 = (writer: ByteWriter, vector: Int64Vector, count: number): void => {
-  const flags = (vector.hasNulls ? vectorHasNulls : 0) | (vector.wide === undefined ? 0 : vectorIsWide)
-  vectorHead(writer, "int64", flags, count * 8)
-  encodeNulls(writer, vector, count)
-  writer.array((vector.wide ?? vector.values).subarray(0, count))
+  const hasNulls = anyNull(vector, count)
+  const wide = vector.wide !== undefined && anyWide(vector, count) ? vector.wide : undefined
+  vectorHead(writer, "int64", (hasNulls ? vectorHasNulls : 0) | (wide === undefined ? 0 : vectorIsWide), count * 8)
+  if (hasNulls) encodeNulls(writer, vector, count)
+  writer.array((wide ?? vector.values).subarray(0, count))
 }
 
 const encodeText = (writer: ByteWriter, vector: TextVector, count: number): void => {
   const heapBytes = vector.offsets[count]
-  vectorHead(writer, "text", vector.hasNulls ? vectorHasNulls : 0, heapBytes)
-  encodeNulls(writer, vector, count)
+  const hasNulls = anyNull(vector, count)
+  vectorHead(writer, "text", hasNulls ? vectorHasNulls : 0, heapBytes)
+  if (hasNulls) encodeNulls(writer, vector, count)
   writer.array(vector.offsets.subarray(0, count + 1))
   writer.align()
   writer.bytes(vector.heap.subarray(0, heapBytes))
@@ -131,7 +142,6 @@ const vectorHead = (writer: ByteWriter, kind: VectorKind, flags: number, bytes: 
 }
 
 const encodeNulls = (writer: ByteWriter, vector: Vector, count: number): void => {
-  if (!vector.hasNulls) return
   const { nulls } = vector
   for (let row = 0; row < count; row += 8) {
     let bits = 0
@@ -155,7 +165,11 @@ export const decode = (
     const keyBytes = reader.u16()
     reader.u32()
     const contentHash = reader.view8(32)
-    idempotency = { contentHash, tenant: decodeUtf8(reader.view8(tenantBytes)), key: decodeUtf8(reader.view8(keyBytes)) }
+    idempotency = {
+      contentHash,
+      tenant: decodeUtf8(reader.view8(tenantBytes)),
+      key: decodeUtf8(reader.view8(keyBytes))
+    }
     reader.align()
   }
   const batches: Array<RowBatch> = []
@@ -167,6 +181,8 @@ const decodeSection = (reader: ByteReader): RowBatch => {
   const table = reader.u32()
   const schemaVersion = reader.u32()
   const count = reader.u32()
+  // Each row has at least an offset of its key: nothing is allocated for rows that cannot be there.
+  if (count * 4 > reader.bytes.length) throw new FormatError(`${count} rows in ${reader.bytes.length} bytes`)
   const columnCount = reader.u32()
   const flags = reader.u32()
   reader.u32()

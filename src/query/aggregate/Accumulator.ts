@@ -1,5 +1,6 @@
 /** Figures of groups, gathered slice by slice. Sums, averages and counts are here; extremes and distinct values beside. */
-import type { NumberRead, ReadVector } from "../scan/readVector.ts"
+import { perArray } from "../scan/perArray.ts"
+import type { NumberRead, NumberValues, ReadVector } from "../scan/readVector.ts"
 
 /** Rows of one slice with the group of each. */
 export interface GroupedRows {
@@ -15,6 +16,7 @@ export interface GroupedRows {
   readonly single: boolean
 }
 
+/** Gathers one figure of each group. */
 export interface Accumulator {
   /** Takes rows. `vector` is that of the accumulator's column; a count of rows has none. */
   readonly add: (slice: GroupedRows, vector: ReadVector | undefined) => void
@@ -106,8 +108,10 @@ export class Sum implements Accumulator {
     this.counts.add(slice, undefined)
     this.sums = grownTo(this.sums, slice.groupCount)
     if (this.isInteger && !this.fits(slice, numbers)) return this.addWide(slice, numbers)
-    if (slice.single) this.sums[0] += sumOf(numbers, slice)
-    else sumInto(this.sums, numbers, slice)
+    const { values } = numbers
+    const { count, groups, rows } = slice
+    if (slice.single) this.sums[0] += sumOf(values)(values, rows, count)
+    else sumInto(values)(values, this.sums, groups, rows, count)
   }
 
   /** The exact sum of a group, where the values are whole numbers. */
@@ -138,13 +142,7 @@ export class Sum implements Accumulator {
   /** Whether the sums stay exact as doubles when a slice is added; carries what they hold where they would not. */
   private fits(slice: GroupedRows, { values, wide }: NumberRead): boolean {
     if (wide !== undefined) return false
-    const { count, rows } = slice
-    let largest = 0
-    for (let i = 0; i < count; i++) {
-      const value = Math.abs(values[rows[i]])
-      if (value > largest) largest = value
-    }
-    const added = largest * count
+    const added = largestOf(values)(values, slice.rows, slice.count) * slice.count
     if (added > exactMax) return false
     if (this.bound + added > exactMax) {
       for (let group = 0; group < this.sums.length; group++) {
@@ -166,15 +164,27 @@ export class Sum implements Accumulator {
   }
 }
 
-const sumOf = ({ values }: NumberRead, { count, rows }: GroupedRows): number => {
+/** The largest magnitude. */
+const largestOf = perArray((values: NumberValues, rows: Int32Array, count: number): number => {
+  let largest = 0
+  for (let i = 0; i < count; i++) {
+    const value = Math.abs(values[rows[i]])
+    if (value > largest) largest = value
+  }
+  return largest
+})
+
+const sumOf = perArray((values: NumberValues, rows: Int32Array, count: number): number => {
   let sum = 0
   for (let i = 0; i < count; i++) sum += values[rows[i]]
   return sum
-}
+})
 
-const sumInto = (sums: Float64Array, { values }: NumberRead, { count, groups, rows }: GroupedRows): void => {
-  for (let i = 0; i < count; i++) sums[groups[i]] += values[rows[i]]
-}
+const sumInto = perArray(
+  (values: NumberValues, sums: Float64Array, groups: Int32Array, rows: Int32Array, count: number): void => {
+    for (let i = 0; i < count; i++) sums[groups[i]] += values[rows[i]]
+  }
+)
 
 /** Means of values that are not null. */
 export class Average implements Accumulator {

@@ -1,9 +1,11 @@
 /** How many different values that are not null each group has, exactly. */
+import { checkGroups } from "../limits.ts"
 import type { ReadVector } from "../scan/readVector.ts"
 import { type Accumulator, type GroupedRows, withoutNulls } from "./Accumulator.ts"
 import { PairTable } from "./PairTable.ts"
 import { makeValueCodes, type ValueCodes } from "./ValueCodes.ts"
 
+/** Counts values by their codes, and pairs of group and code where there are groups. */
 export class DistinctCount implements Accumulator {
   private readonly codes: ValueCodes
   /** Pairs of a group and a value: each is one that counts. */
@@ -21,6 +23,7 @@ export class DistinctCount implements Accumulator {
     if (this.scratch.length < count) this.scratch = new Int32Array(rows.length)
     this.codes.code(source, vector!, rows, count, this.scratch)
     this.single = single
+    checkGroups(this.codes.count)
     if (!single) this.pairs.combine(groups, groupCount, this.scratch, this.codes.count, count, this.scratch)
   }
 

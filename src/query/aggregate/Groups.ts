@@ -1,12 +1,12 @@
 /** Which group each row belongs to: groups are numbered in the order of arrival. */
 import type { Column } from "../../schema/types.ts"
-import { groupsMax } from "../limits.ts"
+import { checkGroups } from "../limits.ts"
 import { comparableOf } from "../literals.ts"
-import { refuse } from "../refuse.ts"
 import type { ReadVector } from "../scan/readVector.ts"
 import { PairTable } from "./PairTable.ts"
 import { makeValueCodes, type ValueCodes } from "./ValueCodes.ts"
 
+/** Gives rows their groups. Without columns all rows are in group 0. */
 export class Groups {
   readonly columns: ReadonlyArray<Column>
   private readonly codes: ReadonlyArray<ValueCodes>
@@ -40,9 +40,7 @@ export class Groups {
       const before = i === 1 ? codes[0].count : pairs[i - 2].count
       pairs[i - 1].combine(groups, before, next, codes[i].count, count, groups)
     }
-    if (this.count > groupsMax) {
-      refuse("MEMORY_LIMIT", "group_by", `more than ${groupsMax} groups; filter the rows, or group by fewer columns`)
-    }
+    checkGroups(this.count)
     return groups
   }
 

@@ -3,12 +3,12 @@
  *
  * While the codes of both sides are few, a pair is a place in a table; beyond that it is found by hashing.
  */
-import { groupsMax } from "../limits.ts"
-import { refuse } from "../refuse.ts"
+import { checkGroups } from "../limits.ts"
 
 /** Most places of the table, 4 bytes each. */
 const placesMax = 1 << 20
 
+/** Gives pairs their codes. Refuses with MEMORY_LIMIT more than `groupsMax` of them. */
 export class PairTable {
   /** How many pairs there are. */
   count = 0
@@ -92,13 +92,7 @@ export class PairTable {
   }
 
   private add(left: number, right: number): number {
-    if (this.count >= groupsMax) {
-      refuse(
-        "MEMORY_LIMIT",
-        "group_by",
-        `more than ${groupsMax} groups or distinct values; filter the rows, or group by fewer columns`
-      )
-    }
+    checkGroups(this.count + 1)
     if (this.count === this.lefts.length) {
       this.lefts = grown(this.lefts)
       this.rights = grown(this.rights)

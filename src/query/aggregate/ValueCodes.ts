@@ -5,6 +5,7 @@
 import { Dictionary } from "../../event/dictionary.ts"
 import type { DictionaryRead, NumberRead, ReadVector, TextRead } from "../scan/readVector.ts"
 
+/** The codes of one column's values. */
 export interface ValueCodes {
   /** How many codes there are. */
   readonly count: number
@@ -60,17 +61,32 @@ class TextCodes implements ValueCodes {
   ): void {
     const translation = this.translations[source] ??= new Int32Array(distinct).fill(-1)
     for (let i = 0; i < count; i++) {
+      const code = translation[own[rows[i]]]
+      if (code < 0 || nulls !== undefined) return this.codeSlowly(i, own, nulls, texts, translation, rows, count, codes)
+      codes[i] = code
+    }
+  }
+
+  /** From row `from` on: with nulls, or until every text of the slice has been met. */
+  private codeSlowly(
+    from: number,
+    own: Uint32Array,
+    nulls: Uint8Array | undefined,
+    { heap, offsets }: TextRead,
+    translation: Int32Array,
+    rows: Int32Array,
+    count: number,
+    codes: Int32Array
+  ): void {
+    for (let i = from; i < count; i++) {
       const row = rows[i]
       if (nulls !== undefined && nulls[row] === 1) {
         codes[i] = this.codeOfNull()
         continue
       }
-      let code = translation[own[row]]
-      if (code < 0) {
-        code = this.codeOfText(texts.heap, texts.offsets[own[row]], texts.offsets[own[row] + 1])
-        translation[own[row]] = code
-      }
-      codes[i] = code
+      const text = own[row]
+      if (translation[text] < 0) translation[text] = this.codeOfText(heap, offsets[text], offsets[text + 1])
+      codes[i] = translation[text]
     }
   }
 
@@ -105,9 +121,13 @@ const smallCount = 131_072
 class NumberCodes implements ValueCodes {
   /** Code + 1 of a small number; 0 = not met. */
   private readonly small = new Int32Array(smallCount)
-  private readonly others = new Map<number | bigint, number>()
+  /** Codes of larger numbers: open addressing, code + 1; 0 = free. At most half full. */
+  private slots = new Int32Array(2048)
+  private slotsUsed = 0
+  /** By code. */
   private values = new Float64Array(1024)
-  /** The exact values of those that a double does not hold. */
+  /** Codes of numbers that a double does not hold, and these by their code. */
+  private readonly wideCodes = new Map<bigint, number>()
   private readonly wide = new Map<number, bigint>()
   private nullCode = -1
   count = 0
@@ -127,7 +147,9 @@ class NumberCodes implements ValueCodes {
         let code = small[at]
         if (code === 0) code = small[at] = this.add(value) + 1
         codes[i] = code - 1
-      } else codes[i] = this.codeOfOther(wide === undefined || Number.isSafeInteger(value) ? value : wide[row])
+      } else codes[i] = wide === undefined || Number.isSafeInteger(value)
+          ? this.codeOf(value)
+          : this.codeOfWide(wide[row])
     }
   }
 
@@ -147,13 +169,42 @@ class NumberCodes implements ValueCodes {
     return { kind: "number", values, wide, nulls }
   }
 
-  private codeOfOther(value: number | bigint): number {
-    const known = this.others.get(value)
-    if (known !== undefined) return known
-    const code = this.add(Number(value))
-    if (typeof value === "bigint") this.wide.set(code, value)
-    this.others.set(value, code)
+  private codeOf(value: number): number {
+    const mask = this.slots.length - 1
+    for (let slot = hashNumber(value) & mask;; slot = (slot + 1) & mask) {
+      const code = this.slots[slot] - 1
+      if (code >= 0) {
+        if (this.values[code] === value) return code
+        continue
+      }
+      const added = this.add(value)
+      this.slots[slot] = added + 1
+      if (++this.slotsUsed * 2 > mask) this.rehash()
+      return added
+    }
+  }
+
+  private codeOfWide(value: bigint): number {
+    let code = this.wideCodes.get(value)
+    if (code === undefined) {
+      code = this.add(Number(value))
+      this.wideCodes.set(value, code)
+      this.wide.set(code, value)
+    }
     return code
+  }
+
+  private rehash(): void {
+    const old = this.slots
+    const slots = new Int32Array(old.length * 2)
+    const mask = slots.length - 1
+    for (const entry of old) {
+      if (entry === 0) continue
+      let slot = hashNumber(this.values[entry - 1]) & mask
+      while (slots[slot] !== 0) slot = (slot + 1) & mask
+      slots[slot] = entry
+    }
+    this.slots = slots
   }
 
   private codeOfNull(): number {
@@ -171,4 +222,15 @@ class NumberCodes implements ValueCodes {
     this.values[this.count] = value + 0
     return this.count++
   }
+}
+
+const double = new Float64Array(1)
+const words = new Int32Array(double.buffer)
+
+const hashNumber = (value: number): number => {
+  double[0] = value
+  let hash = Math.imul(words[0], 0x9e3779b1) ^ Math.imul(words[1], 0x85ebca6b)
+  hash ^= hash >>> 15
+  hash = Math.imul(hash, 0x2c1b3c6d)
+  return hash ^ (hash >>> 13)
 }

@@ -1,6 +1,7 @@
 /** The least and greatest values of groups. Nulls are ignored; a group of nothing but nulls has a null. */
 import { DictionaryVector } from "../../event/dictionary.ts"
-import type { DictionaryRead, NumberRead, ReadVector, TextRead } from "../scan/readVector.ts"
+import { perArray } from "../scan/perArray.ts"
+import type { DictionaryRead, NumberRead, NumberValues, ReadVector, TextRead } from "../scan/readVector.ts"
 import { compareRange } from "../scan/textTests.ts"
 import { type Accumulator, type GroupedRows, grownTo, withoutNulls } from "./Accumulator.ts"
 
@@ -22,8 +23,10 @@ export class NumberExtreme implements Accumulator {
     const slice = withoutNulls(all, numbers)
     this.extremes = grownTo(this.extremes, slice.groupCount, Number.NEGATIVE_INFINITY)
     if (numbers.wide !== undefined || this.wide !== undefined) return this.addWide(slice, numbers)
-    if (slice.single) this.extremes[0] = extremeOf(this.extremes[0], numbers, slice, this.sign)
-    else extremesInto(this.extremes, numbers, slice, this.sign)
+    const { values } = numbers
+    const { count, groups, rows } = slice
+    if (slice.single) this.extremes[0] = extremeOf(values)(values, this.extremes[0], rows, count, this.sign)
+    else extremesInto(values)(values, this.extremes, groups, rows, count, this.sign)
   }
 
   result(groupCount: number): ReadVector {
@@ -55,31 +58,30 @@ export class NumberExtreme implements Accumulator {
   }
 }
 
-const extremeOf = (
-  initial: number,
-  { values }: NumberRead,
-  { count, rows }: GroupedRows,
-  sign: 1 | -1
-): number => {
-  let extreme = initial
-  for (let i = 0; i < count; i++) {
-    const value = values[rows[i]] * sign
-    if (value > extreme) extreme = value
+const extremeOf = perArray(
+  (values: NumberValues, initial: number, rows: Int32Array, count: number, sign: 1 | -1): number => {
+    let extreme = initial
+    for (let i = 0; i < count; i++) {
+      const value = values[rows[i]] * sign
+      if (value > extreme) extreme = value
+    }
+    return extreme
   }
-  return extreme
-}
+)
 
-const extremesInto = (
+const extremesInto = perArray((
+  values: NumberValues,
   extremes: Float64Array,
-  { values }: NumberRead,
-  { count, groups, rows }: GroupedRows,
+  groups: Int32Array,
+  rows: Int32Array,
+  count: number,
   sign: 1 | -1
 ): void => {
   for (let i = 0; i < count; i++) {
     const value = values[rows[i]] * sign
     if (value > extremes[groups[i]]) extremes[groups[i]] = value
   }
-}
+})
 
 /** Of text, by its bytes. */
 export class TextExtreme implements Accumulator {

@@ -1,5 +1,6 @@
 /** Plans of aggregates: what groups, which figures, under which names. */
 import { queryLimitMax } from "../../base/limits.ts"
+import { latest } from "../../catalog/state.ts"
 import { type Column, type ColumnType, formatType } from "../../schema/types.ts"
 import { type AccessPath, choosePath } from "../accessPath.ts"
 import { always, type CheckedFilter, checkFilter, checkFilters, filterOfText } from "../checkFilter.ts"
@@ -23,6 +24,7 @@ export interface Figure {
   readonly result: Column
 }
 
+/** An aggregate with its names resolved and filters checked. */
 export interface AggregatePlan {
   readonly view: TableView
   readonly filter: CheckedFilter
@@ -36,6 +38,7 @@ export interface AggregatePlan {
   readonly limit: number
 }
 
+/** Plans. Refuses what the request cannot mean. */
 export const planAggregate = (view: TableView, request: AggregateRequest): AggregatePlan => {
   const { aggregates, groupBy: names, having } = request
   if (aggregates.length === 0 && names.length === 0) {
@@ -63,7 +66,7 @@ export const planAggregate = (view: TableView, request: AggregateRequest): Aggre
   return {
     view,
     filter,
-    path: choosePath(filter),
+    path: choosePath(filter, latest(view.table).schema.key),
     groupBy,
     figures,
     columns,

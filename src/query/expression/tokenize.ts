@@ -1,5 +1,6 @@
 /** Splits a filter's text into words, names, literals and signs, each with its column. */
 
+/** A piece of an expression; `at` is its place in the text, from 0. */
 export type Token =
   /** A bare word: a keyword or a column's name. */
   | { readonly kind: "word"; readonly text: string; readonly at: number }

@@ -8,6 +8,7 @@ interface Run {
   next: number
 }
 
+/** Sorts each slice that it is offered and merges them: offers, then `startMerge`, then takes. */
 export class SortedRuns {
   private readonly order: RowOrder
   /** While merging: a binary heap, the run with the first row at its root. */

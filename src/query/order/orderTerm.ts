@@ -4,6 +4,7 @@
  * Nulls come last, ascending and descending. Numbers are ordered exactly, text by its bytes.
  */
 import type { Column } from "../../schema/types.ts"
+import { perArray } from "../scan/perArray.ts"
 import type { NumberRead, NumberValues, ReadVector } from "../scan/readVector.ts"
 
 /** A column to order by. */
@@ -62,7 +63,7 @@ class NumberTerm implements OrderTerm {
     if (bound.nulls !== undefined && bound.nulls[other] === 1) return count
     const value = bound.values[other]
     const present = nulls === undefined ? count : keepThere(nulls, rows, count)
-    return this.descending ? keepFrom(values, value, rows, present) : keepTo(values, value, rows, present)
+    return (this.descending ? keepFrom : keepTo)(values)(values, value, rows, present)
   }
 }
 
@@ -76,17 +77,18 @@ const keepThere = (nulls: Uint8Array, rows: Int32Array, count: number): number =
   return kept
 }
 
-const keepTo = (values: NumberValues, bound: number, rows: Int32Array, count: number): number => {
+const keepTo = perArray((values: NumberValues, bound: number, rows: Int32Array, count: number): number => {
   let kept = 0
   for (let i = 0; i < count; i++) {
     const row = rows[i]
     rows[kept] = row
+    // Hardly any row passes, once the first ones are found: a branch that is foreseen beats none.
     if (values[row] <= bound) kept++
   }
   return kept
-}
+})
 
-const keepFrom = (values: NumberValues, bound: number, rows: Int32Array, count: number): number => {
+const keepFrom = perArray((values: NumberValues, bound: number, rows: Int32Array, count: number): number => {
   let kept = 0
   for (let i = 0; i < count; i++) {
     const row = rows[i]
@@ -94,7 +96,7 @@ const keepFrom = (values: NumberValues, bound: number, rows: Int32Array, count: 
     if (values[row] >= bound) kept++
   }
   return kept
-}
+})
 
 /** A text or dictionary vector, laid out for comparing: row r's text is number `codes[r]`, or r, of the offsets. */
 interface Texts {
@@ -133,10 +135,23 @@ class TextTerm implements OrderTerm {
   }
 
   keepUpTo(source: number, rows: Int32Array, count: number, otherSource: number, other: number): number {
+    const bound = this.vectors[otherSource]
+    if (bound.nulls !== undefined && bound.nulls[other] === 1) return count
+    const at = bound.codes === undefined ? other : bound.codes[other]
+    const { codes, heap, nulls, offsets } = this.vectors[source]
+    const start = bound.offsets[at]
+    const end = bound.offsets[at + 1]
+    const sign = this.descending ? -1 : 1
     let kept = 0
     for (let i = 0; i < count; i++) {
       const row = rows[i]
-      if (this.compare(source, row, otherSource, other) <= 0) rows[kept++] = row
+      if (nulls !== undefined && nulls[row] === 1) continue
+      const text = codes === undefined ? row : codes[row]
+      // The first byte decides most texts; the others are compared as a whole.
+      const from = offsets[text]
+      const difference = (from < offsets[text + 1] ? heap[from] : -1) - (start < end ? bound.heap[start] : -1) ||
+        compareRanges(heap, from, offsets[text + 1], bound.heap, start, end)
+      if (difference * sign <= 0) rows[kept++] = row
     }
     return kept
   }

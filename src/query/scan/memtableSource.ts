@@ -7,7 +7,7 @@ import type { Column } from "../../schema/types.ts"
 import { commitTimeColumn, keyColumn, positionColumn, timestampColumn } from "../columns.ts"
 import { type NumberRead, type ReadVector, textOf } from "./readVector.ts"
 import type { ScanSource } from "./ScanSource.ts"
-import { isFilled, readStored } from "./storedVector.ts"
+import { isReadAsStored, readStored } from "./storedVector.ts"
 
 /** Opens a memtable at a position. `commitTime` gives the time of a position in microseconds. */
 export const memtableSource = (
@@ -37,7 +37,7 @@ export const memtableSource = (
       case commitTimeColumn:
         return { kind: "number", values: commitTimes(), wide: undefined, nulls: undefined }
       case timestampColumn:
-        return withCommitTimes(readStored(column, timestamps, count) as NumberRead, commitTimes)
+        return withCommitTimes(readStored(column, { column, vector: timestamps }, count) as NumberRead, commitTimes)
     }
     return columnOf(memtable, stored, column)
   }
@@ -79,27 +79,28 @@ export const memtableSource = (
 }
 
 interface Derived {
+  readonly column: Column
   readonly count: number
   readonly vector: ReadVector
 }
 
 /**
  * Vectors that had to be made, because the schema has changed since the memtable's rows were written. Such a memtable
- * takes no more rows, so that they are made once and not for each read.
+ * takes no more rows, so that they are made once and not for each read. By the column's id.
  */
-const derived = new WeakMap<Memtable, Map<Column, Derived>>()
+const derived = new WeakMap<Memtable, Map<number, Derived>>()
 
-const columnOf = (memtable: Memtable, stored: ReadonlyArray<Column>, column: Column): ReadVector => {
-  const index = stored.findIndex(({ id }) => id === column.id)
-  const vector = index < 0 ? undefined : memtable.columns[index]
-  if (vector !== undefined && !isFilled(column, vector)) return readStored(column, vector, memtable.count)
-  const made = derived.get(memtable) ?? new Map<Column, Derived>()
+const columnOf = (memtable: Memtable, columns: ReadonlyArray<Column>, column: Column): ReadVector => {
+  const index = columns.findIndex(({ id }) => id === column.id)
+  const stored = index < 0 ? undefined : { column: columns[index], vector: memtable.columns[index] }
+  if (isReadAsStored(column, stored)) return readStored(column, stored, memtable.count)
+  const made = derived.get(memtable) ?? new Map<number, Derived>()
   derived.set(memtable, made)
-  const known = made.get(column)
-  if (known !== undefined && known.count === memtable.count) return known.vector
-  const read = readStored(column, vector, memtable.count)
-  made.set(column, { count: memtable.count, vector: read })
-  return read
+  const known = made.get(column.id)
+  if (known?.column === column && known.count === memtable.count) return known.vector
+  const vector = readStored(column, stored, memtable.count)
+  made.set(column.id, { column, count: memtable.count, vector })
+  return vector
 }
 
 /** How many of the ascending positions are at or below one. */
@@ -125,7 +126,7 @@ const keepCurrent = (
   let kept = 0
   for (let row = from; row < to; row++) {
     rows[kept] = row
-    if (superseded[row] > position) kept++
+    kept += Number(superseded[row] > position)
   }
   return kept
 }
@@ -141,7 +142,7 @@ const keepCurrentAndThere = (
   let kept = 0
   for (let row = from; row < to; row++) {
     rows[kept] = row
-    if (superseded[row] > position && deleted[row] === 0) kept++
+    kept += Number(superseded[row] > position) & (1 - deleted[row])
   }
   return kept
 }

@@ -45,6 +45,7 @@ export interface DictionaryRead {
   readonly nulls: Uint8Array | undefined
 }
 
+/** A column, as loops read it. */
 export type ReadVector = NumberRead | TextRead | DictionaryRead
 
 /** A row's bytes; a view. */

@@ -12,19 +12,32 @@ import type { ReadVector, TextRead } from "./readVector.ts"
 /** Anything that a memtable keeps a column in. */
 export type StoredVector = Vector | DictionaryVector
 
-/**
- * The stored vector of rows [0, count) as `column`. `stored` is `undefined` where the rows' version of the schema did
- * not have the column.
- */
-export const readStored = (column: Column, stored: StoredVector | undefined, count: number): ReadVector => {
-  if (stored === undefined) return constant(column, count)
-  if (isFilled(column, stored)) return filled(column, stored, count)
-  return asRead(stored, column.type === "float64")
+/** A column as rows were written, with its vector. */
+export interface StoredColumn {
+  readonly column: Column
+  readonly vector: StoredVector
 }
 
-/** Whether the default stands for the vector's nulls. */
-export const isFilled = (column: Column, stored: StoredVector): boolean =>
-  stored.hasNulls && !column.nullable && column.default !== undefined
+/** Whether the vector can be read as it lies: nothing has to be made for it. */
+export const isReadAsStored = (column: Column, stored: StoredColumn | undefined): stored is StoredColumn =>
+  stored !== undefined && !isFilled(column, stored)
+
+/**
+ * Whether the default stands for the vector's nulls: where the column was nullable and is no longer. A column that
+ * never was has nulls too, under deletions, where nobody looks.
+ */
+const isFilled = (column: Column, stored: StoredColumn): boolean =>
+  stored.vector.hasNulls && stored.column.nullable && !column.nullable && column.default !== undefined
+
+/**
+ * Rows [0, count) of a stored column as `column`. `stored` is `undefined` where the rows' version of the schema did not
+ * have it.
+ */
+export const readStored = (column: Column, stored: StoredColumn | undefined, count: number): ReadVector => {
+  if (stored === undefined) return constant(column, count)
+  if (isFilled(column, stored)) return filled(column, stored.vector, count)
+  return asRead(stored.vector, column.type === "float64")
+}
 
 /** The vector as it is. `asDouble`: an int64 beyond 2^53 is wanted as its nearest double. */
 const asRead = (stored: StoredVector, asDouble = false): ReadVector => {

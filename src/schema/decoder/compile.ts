@@ -42,11 +42,18 @@ export interface CompiledDecoder {
   readonly bind: (batch: RowBatch) => RowDecoder
 }
 
+/** A column that no version has. */
+const unknown = -1
+
+/** A column of the written version that the stored one has no more: its values are passed over. */
+const dropped = -2
+
 const unknownColumn: Problem = { reason: "UNKNOWN_FIELD", field: "", message: "" }
 
 /**
  * Compiles the decoder that stores rows in the form of `stored`. Rows may be written in an older version, `written`:
- * only that version's columns are known then, and those that came later take their defaults.
+ * only that version's columns are known then. Those that came later take their defaults, those that went are passed
+ * over, and those whose type was widened take what the older type takes.
  */
 export const compileDecoder = (stored: TableSchema, written: TableSchema = stored): CompiledDecoder => {
   const { columns } = stored
@@ -55,10 +62,12 @@ export const compileDecoder = (stored: TableSchema, written: TableSchema = store
     vectors: ReadonlyArray<Vector>,
     runtime: object
   ) => { rebind: () => void; struct: RowDecoder["struct"] }
-  const names = new Map(columns.map((column, i) => [column.name, i]))
-  const writable = written.columns.flatMap((column) => names.get(column.name) ?? [])
-  const find = nameFinder(columns, writable)
-  const absentValues = columns.map(absentValue)
+  const numbers = new Map(columns.map((column, i) => [column.name, i]))
+  const targets = written.columns.map((column) => numbers.get(column.name) ?? dropped)
+  const find = nameFinder(written.columns, targets)
+  // Each stored column as it was written; columns that came later never meet a value.
+  const sources = columns.map((column) => written.columns.find(({ name }) => name === column.name) ?? column)
+  const absentValues = columns.map((column, i) => absentValue(column, sources[i]))
   const textColumns = columns.flatMap((column, i) => column.type === "string" ? [i] : [])
 
   const bind = (batch: RowBatch): RowDecoder => {
@@ -89,7 +98,7 @@ export const compileDecoder = (stored: TableSchema, written: TableSchema = store
       absent,
       other: (i: number, bytes: Uint8Array, view: DataView, start: number, end: number, row: number) =>
         storeText(columns[i], vectors[i], bytes, start, end, row) ||
-        storeStructValue(columns[i], vectors[i], bytes, view, start, end, row, refuse),
+        storeStructValue(columns[i], vectors[i], bytes, view, start, end, row, refuse, sources[i]),
       malformed: () =>
         refuse({ reason: "MALFORMED_MESSAGE", field: "", message: "the bytes are no google.protobuf.Struct" }),
       readEntry: (bytes: Uint8Array, start: number, end: number): number => {
@@ -105,18 +114,18 @@ export const compileDecoder = (stored: TableSchema, written: TableSchema = store
       lookUp: (bytes: Uint8Array): number => {
         const { keyStart, keyEnd } = structValue.entry
         const i = find(bytes, keyStart, keyEnd)
-        if (i >= 0) return i
+        if (i !== unknown) return i
         const name = bytes.subarray(keyStart, keyEnd)
         refuse({
           reason: "UNKNOWN_FIELD",
           field: isUtf8(name) ? Buffer.from(name).toString() : Buffer.from(name).toString("latin1"),
           message: `no such column; the schema has ${nameList(written.columns)}`
         })
-        return -1
+        return unknown
       }
     }
     const generated = instantiate(vectors, runtime)
-    const typed = typedRowDecoder(columns, writable, vectors, absent, refuse)
+    const typed = typedRowDecoder(columns, written.columns, targets, vectors, absent, refuse)
     const eachTextValid = (row: number): boolean => {
       for (const i of textColumns) {
         if (!isUtf8((vectors[i] as TextVector).get(row))) {
@@ -154,18 +163,18 @@ export const compileDecoder = (stored: TableSchema, written: TableSchema = store
   return { source, bind }
 }
 
-/** Looks a column up by its name's bytes: returns its number, or -1. */
-const nameFinder = (columns: ReadonlyArray<Column>, writable: ReadonlyArray<number>) => {
-  const buckets = new Map<number, Array<{ readonly name: Uint8Array; readonly column: number }>>()
-  for (const column of writable) {
-    const name = encodeUtf8(columns[column].name)
+/** Looks a written column up by its name's bytes: returns its stored number, `dropped` or `unknown`. */
+const nameFinder = (columns: ReadonlyArray<Column>, targets: ReadonlyArray<number>) => {
+  const buckets = new Map<number, Array<{ readonly name: Uint8Array; readonly target: number }>>()
+  columns.forEach((column, i) => {
+    const name = encodeUtf8(column.name)
     const hash = hashRange(name, 0, name.length)
-    buckets.set(hash, [...buckets.get(hash) ?? [], { name, column }])
-  }
+    buckets.set(hash, [...buckets.get(hash) ?? [], { name, target: targets[i] }])
+  })
   return (bytes: Uint8Array, start: number, end: number): number => {
-    for (const { column, name } of buckets.get(hashRange(bytes, start, end)) ?? []) {
-      if (name.length === end - start && equalRanges(name, 0, bytes, start, name.length)) return column
+    for (const { name, target } of buckets.get(hashRange(bytes, start, end)) ?? []) {
+      if (name.length === end - start && equalRanges(name, 0, bytes, start, name.length)) return target
     }
-    return -1
+    return unknown
   }
 }

@@ -36,7 +36,8 @@ ${columns.map(predicted).join("\n")}
     const next = readEntry(bytes, p, end)
     if (next < 0) return malformed(row)
     const column = lookUp(bytes)
-    if (column < 0) return false
+    if (column === -1) return false
+    if (column < 0) { p = next; continue }
     order[k] = column
     if (!other(column, bytes, view, runtime.valueStart, runtime.valueEnd, row)) return false
     rebind()
@@ -109,7 +110,8 @@ const compareName = (name: Uint8Array): string => {
 
 /** Code that stores a value in its common form and continues; falls through where the form is another. */
 const common = (column: Column, i: number): string => {
-  const done = `${column.nullable ? `n${i}[row] = 0; ` : ""}${markSeen(i)}; p = e; continue`
+  // Columns that are not nullable hold nulls too: in rows that delete their key.
+  const done = `n${i}[row] = 0; ${markSeen(i)}; p = e; continue`
   const number = (test: string, value: string): string =>
     `if (e - q === 9 && bytes[q] === 17) {
               const x = view.getFloat64(q + 1, true)
@@ -117,7 +119,7 @@ const common = (column: Column, i: number): string => {
             }`
   switch (column.type) {
     case "bool":
-      return `if (e - q === 2 && bytes[q] === 32) { a${i}[row] = bytes[q + 1] === 0 ? 0 : 1; ${done} }`
+      return `if (e - q === 2 && bytes[q] === 32 && bytes[q + 1] < 2) { a${i}[row] = bytes[q + 1]; ${done} }`
     case "int32":
       return number("(x | 0) === x", "x")
     case "int64":

@@ -32,27 +32,59 @@ export const storeValue = (column: Column, vector: Vector, row: number, value: V
   }
 }
 
-/** Writes a null that was sent as one. */
-export const storeNull = (column: Column, vector: Vector, row: number, refuse: Refuse): boolean => {
-  if (!column.nullable) {
+/** Writes a null that was sent as one. Of a version in which the column was nullable still, it becomes the default. */
+export const storeNull = (column: Column, vector: Vector, row: number, refuse: Refuse, written = column): boolean => {
+  if (column.nullable) {
+    setNull(vector, row)
+    return true
+  }
+  const value = written.nullable ? absentValue(column) : undefined
+  if (value === undefined) {
     return refuse({
       reason: "WRONG_TYPE",
       field: column.name,
       message: `null is not ${article(formatType(column.type))}; the column is not nullable`
     })
   }
-  setNull(vector, row)
+  storeValue(column, vector, row, value)
   return true
 }
 
-/** Writes a JSON value in any form that the column's type allows, or says what is wrong with it. */
-export const storeJson = (column: Column, vector: Vector, row: number, value: Json, refuse: Refuse): boolean => {
-  if (value === null) return storeNull(column, vector, row, refuse)
-  const checked = checkValue(column.type, value, column.name)
+/**
+ * Writes a JSON value in any form that the column's type allows, or says what is wrong with it. `written` is the
+ * column in the version that the value was written in.
+ */
+export const storeJson = (
+  column: Column,
+  vector: Vector,
+  row: number,
+  value: Json,
+  refuse: Refuse,
+  written = column
+): boolean => {
+  if (value === null) return storeNull(column, vector, row, refuse, written)
+  const checked = checkValue(isPromoted(column, written) ? written.type : column.type, value, column.name)
   if (checked.problem !== undefined) return refuse(checked.problem)
-  storeValue(column, vector, row, checked.value)
+  if (!isNested(column.type)) {
+    storeValue(column, vector, row, checked.value)
+    return true
+  }
+  const text = encodeUtf8(JSON.stringify(checked.value))
+  if (text.length > valueBytesMax) {
+    return refuse({
+      reason: "VALUE_TOO_LONG",
+      field: column.name,
+      message: `${text.length} bytes of JSON; ${valueBytesMax} are allowed`
+    })
+  }
+  vector.nulls[row] = 0
+  ;(vector as TextVector).set(row, text)
   return true
 }
+
+/** Whether whole numbers were written that are floating point now: they come in the forms of whole numbers. */
+export const isPromoted = (column: Column, written: Column): boolean =>
+  column.type === "float64" && (written.type === "int32" || written.type === "int64")
 
 /** Writes the `google.protobuf.Value` in bytes[start, end). */
 export const storeStructValue = (
@@ -63,10 +95,11 @@ export const storeStructValue = (
   start: number,
   end: number,
   row: number,
-  refuse: Refuse
+  refuse: Refuse,
+  written = column
 ): boolean => {
   try {
-    return storeJson(column, vector, row, readValue(bytes, view, start, end), refuse)
+    return storeJson(column, vector, row, readValue(bytes, view, start, end), refuse, written)
   } catch (error) {
     if (!(error instanceof ValueError)) throw error
     return refuse({ reason: error.reason, field: column.name, message: error.message })
@@ -95,9 +128,15 @@ export const storeText = (
   return true
 }
 
-/** What an absent value becomes, ready to be stored: the default, null, or `undefined` where it must be given. */
-export const absentValue = (column: Column): Value | undefined => {
-  if (column.default === undefined) return column.nullable ? null : undefined
-  const checked = checkValue(column.type, column.default, column.name)
-  return checked.problem === undefined ? checked.value : undefined
+/**
+ * What an absent value becomes, ready to be stored: the default, null, or `undefined` where it must be given. That is
+ * for the version that the row was written in to say; `written` is the column there.
+ */
+export const absentValue = (column: Column, written = column): Value | undefined => {
+  if (written.default !== undefined) {
+    const { problem, value } = checkValue(written.type, written.default, column.name)
+    return problem !== undefined ? undefined : isPromoted(column, written) ? Number(value) : value
+  }
+  if (!written.nullable) return undefined
+  return column.nullable ? null : absentValue(column)
 }

@@ -33,7 +33,7 @@ export const readValue = (bytes: Uint8Array, view: DataView, start: number, end:
   if (depth > nestingDepthMax) throw new ValueError("INVALID_VALUE", `nested deeper than ${nestingDepthMax} levels`)
   let value: Json = null
   for (let at = start; at < end;) {
-    const tag = wire.readVarint32(bytes, at, end)
+    const tag = wire.readTag(bytes, at, end)
     if (tag < 0) return malformed()
     at = wire.cursor
     const next = wire.skipValue(bytes, tag, at, end)
@@ -50,7 +50,7 @@ export const readValue = (bytes: Uint8Array, view: DataView, start: number, end:
         value = readString(bytes, next - wire.readLength(bytes, at, end), next)
         break
       case 0x20:
-        value = bytes[at] !== 0
+        value = (wire.readVarint64(bytes, at, end) | wire.high) !== 0
         break
       case 0x2a:
         value = readStruct(bytes, view, next - wire.readLength(bytes, at, end), next, depth + 1)
@@ -59,7 +59,7 @@ export const readValue = (bytes: Uint8Array, view: DataView, start: number, end:
         value = readList(bytes, view, next - wire.readLength(bytes, at, end), next, depth + 1)
         break
       default:
-        if (tag >> 3 <= 6) return malformed()
+        if (tag >>> 3 <= 6) return malformed()
     }
     at = next
   }
@@ -74,14 +74,20 @@ export const entry = { keyStart: 0, keyEnd: 0, valueStart: 0, valueEnd: 0 }
  * what is no entry.
  */
 export const readEntry = (bytes: Uint8Array, start: number, end: number): boolean => {
-  entry.keyStart = entry.keyEnd = entry.valueStart = entry.valueEnd = start
+  entry.keyStart =
+    entry.keyEnd =
+    entry.valueStart =
+    entry.valueEnd =
+      start
+  let seen = 0
   for (let at = start; at < end;) {
-    const tag = wire.readVarint32(bytes, at, end)
+    const tag = wire.readTag(bytes, at, end)
     if (tag < 0) return false
     at = wire.cursor
     if (tag === 0x0a || tag === 0x12) {
       const length = wire.readLength(bytes, at, end)
-      if (length < 0) return false
+      if (length < 0 || (seen & tag) === tag) return false
+      seen |= tag
       at = wire.cursor
       if (tag === 0x0a) {
         entry.keyStart = at
@@ -92,7 +98,7 @@ export const readEntry = (bytes: Uint8Array, start: number, end: number): boolea
       }
       at += length
     } else {
-      at = wire.skipValue(bytes, tag, at, end)
+      at = tag >>> 3 <= 2 ? -1 : wire.skipValue(bytes, tag, at, end)
       if (at < 0) return false
     }
   }
@@ -102,7 +108,7 @@ export const readEntry = (bytes: Uint8Array, start: number, end: number): boolea
 const readStruct = (bytes: Uint8Array, view: DataView, start: number, end: number, depth: number): Json => {
   const fields: Record<string, Json> = Object.create(null)
   for (let at = start; at < end;) {
-    const tag = wire.readVarint32(bytes, at, end)
+    const tag = wire.readTag(bytes, at, end)
     if (tag !== 0x0a) return malformed()
     const length = wire.readLength(bytes, wire.cursor, end)
     if (length < 0) return malformed()
@@ -118,7 +124,7 @@ const readStruct = (bytes: Uint8Array, view: DataView, start: number, end: numbe
 const readList = (bytes: Uint8Array, view: DataView, start: number, end: number, depth: number): Json => {
   const values: Array<Json> = []
   for (let at = start; at < end;) {
-    const tag = wire.readVarint32(bytes, at, end)
+    const tag = wire.readTag(bytes, at, end)
     if (tag !== 0x0a) return malformed()
     const length = wire.readLength(bytes, wire.cursor, end)
     if (length < 0) return malformed()

@@ -15,7 +15,8 @@ const twoDigits = (bytes: Uint8Array, at: number): number => {
  */
 export const timestampInBytes = (bytes: Uint8Array, start: number, end: number): number => {
   const length = end - start
-  if (length < 20 || length > 27 || bytes[end - 1] !== 0x5a || bytes[start + 10] !== 0x54) return Number.NaN
+  if (length < 20 || length === 21 || length > 27 || bytes[end - 1] !== 0x5a || bytes[start + 10] !== 0x54)
+    return Number.NaN
   if (bytes[start + 4] !== 0x2d || bytes[start + 7] !== 0x2d) return Number.NaN
   if (bytes[start + 13] !== 0x3a || bytes[start + 16] !== 0x3a) return Number.NaN
   const year = twoDigits(bytes, start) * 100 + twoDigits(bytes, start + 2)
@@ -25,7 +26,8 @@ export const timestampInBytes = (bytes: Uint8Array, start: number, end: number):
   const minute = twoDigits(bytes, start + 14)
   const second = twoDigits(bytes, start + 17)
   // Days beyond the 28th and odd years take the careful way; a NaN part fails every comparison.
-  if (!(month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour < 24 && minute < 60 && second < 60)) return Number.NaN
+  if (!(month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour < 24 && minute < 60 && second < 60))
+    return Number.NaN
   if (!(year >= 1700 && year <= 2200)) return Number.NaN
   if (day > 28 && day > daysInMonth(year, month)) return Number.NaN
   let micros = 0

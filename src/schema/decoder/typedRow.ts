@@ -2,14 +2,13 @@
  * Typed rows: `varve.v1.Row` from the wire into columns. Values come in schema order and carry their kinds, so int64,
  * bytes and timestamps are exact.
  */
-import { isUtf8 } from "node:buffer"
 import { valueBytesMax } from "../../base/limits.ts"
 import * as wire from "../../base/protobufWire.ts"
 import { Int64Vector, type TextVector, type Vector } from "../../event/vector.ts"
 import { earliestMicros, latestMicros } from "../timestamp.ts"
 import { type Column, formatType, isNested } from "../types.ts"
 import { article } from "../value.ts"
-import { type Refuse, storeNull, storeStructValue } from "./store.ts"
+import { isPromoted, type Refuse, storeNull, storeStructValue } from "./store.ts"
 
 // TypedValue's tags: field number and wire type.
 const boolTag = 0x08
@@ -30,15 +29,19 @@ const kindNames: Readonly<Record<number, string>> = {
   [jsonTag]: "a json_value"
 }
 
-/** Makes the decoder of rows whose values are those of `writable`, numbers of columns in the order they are sent. */
+/**
+ * Makes the decoder of rows whose values are those of the columns `written`, in their order. `targets` are the numbers
+ * of the columns that they are stored in, negative for a column that is stored no more.
+ */
 export const typedRowDecoder = (
   columns: ReadonlyArray<Column>,
-  writable: ReadonlyArray<number>,
+  written: ReadonlyArray<Column>,
+  targets: ReadonlyArray<number>,
   vectors: ReadonlyArray<Vector>,
   absent: (column: number, row: number) => boolean,
   refuse: Refuse
 ) => {
-  const unwritten = columns.map((_, i) => i).filter((i) => !writable.includes(i))
+  const unwritten = columns.map((_, i) => i).filter((i) => !targets.includes(i))
   const malformed = (): false =>
     refuse({ reason: "MALFORMED_MESSAGE", field: "", message: "the bytes are no varve.v1.Row" })
 
@@ -49,17 +52,19 @@ export const typedRowDecoder = (
       const length = wire.readLength(bytes, wire.cursor, end)
       if (length < 0) return malformed()
       at = wire.cursor
-      if (count < writable.length) {
-        const i = writable[count]
-        if (!storeTypedValue(columns[i], vectors[i], bytes, view, at, at + length, row, refuse)) return false
+      const i = count < targets.length ? targets[count] : -1
+      if (
+        i >= 0 && !storeTypedValue(columns[i], vectors[i], bytes, view, at, at + length, row, refuse, written[count])
+      ) {
+        return false
       }
       at += length
     }
-    if (count !== writable.length) {
+    if (count !== targets.length) {
       return refuse({
-        reason: count < writable.length ? "MISSING_FIELD" : "UNKNOWN_FIELD",
+        reason: count < targets.length ? "MISSING_FIELD" : "UNKNOWN_FIELD",
         field: "values",
-        message: `${count} values; the schema has ${writable.length} columns, and a typed row names every one`
+        message: `${count} values; the schema has ${targets.length} columns, and a typed row names every one`
       })
     }
     for (const i of unwritten) if (!absent(i, row)) return false
@@ -75,15 +80,17 @@ const storeTypedValue = (
   start: number,
   end: number,
   row: number,
-  refuse: Refuse
+  refuse: Refuse,
+  written: Column
 ): boolean => {
-  if (start === end) return storeNull(column, vector, row, refuse)
+  if (start === end) return storeNull(column, vector, row, refuse, written)
+  // Each branch takes a value that ends where the message ends. All that is left goes to `storeOddValue`.
   const tag = bytes[start]
   const at = start + 1
   switch (column.type) {
     case "bool":
-      if (tag === boolTag && vector.kind === "bool") {
-        vector.values[row] = bytes[at] === 0 ? 0 : 1
+      if (tag === boolTag && end - at === 1 && bytes[at] < 2 && vector.kind === "bool") {
+        vector.values[row] = bytes[at]
         vector.nulls[row] = 0
         return true
       }
@@ -92,35 +99,84 @@ const storeTypedValue = (
     case "int64":
       if (tag === intTag) {
         const low = wire.readVarint64(bytes, at, end)
-        if (low < 0) break
-        return storeInteger(column, vector, row, wire.toInt64(low, wire.high), refuse)
+        if (low >= 0 && wire.cursor === end) {
+          return storeInteger(column, vector, row, wire.toInt64(low, wire.high), refuse)
+        }
       }
       break
     case "float32":
     case "float64":
-      if (tag === doubleTag && end - at === 8) return storeDouble(column, vector, row, view.getFloat64(at, true), refuse)
+      if (tag === doubleTag && end - at === 8) {
+        return storeDouble(column, vector, row, view.getFloat64(at, true), refuse)
+      }
+      if (tag === intTag && isPromoted(column, written)) {
+        const low = wire.readVarint64(bytes, at, end)
+        if (low >= 0 && wire.cursor === end) {
+          return storeDouble(column, vector, row, Number(wire.toInt64(low, wire.high)), refuse)
+        }
+      }
       break
     case "timestamp":
-      if (tag === timestampTag) return storeTimestamp(column, vector, bytes, at, end, row, refuse)
+      if (tag === timestampTag && isWhole(bytes, at, end)) {
+        return storeTimestamp(column, vector, bytes, wire.cursor, end, row, refuse)
+      }
       break
     case "string":
     case "bytes":
-      if (tag === (column.type === "string" ? stringTag : bytesTag)) {
-        return storeBytes(column, vector as TextVector, bytes, at, end, row, refuse)
+      if (tag === (column.type === "string" ? stringTag : bytesTag) && isWhole(bytes, at, end)) {
+        return storeBytes(column, vector as TextVector, bytes, wire.cursor, end, row, refuse)
       }
       break
     default:
-      if (isNested(column.type) && tag === jsonTag) {
-        const length = wire.readLength(bytes, at, end)
-        if (length >= 0) {
-          return storeStructValue(column, vector, bytes, view, wire.cursor, wire.cursor + length, row, refuse)
-        }
+      if (isNested(column.type) && tag === jsonTag && isWhole(bytes, at, end)) {
+        return storeStructValue(column, vector, bytes, view, wire.cursor, end, row, refuse, written)
       }
+  }
+  return storeOddValue(column, vector, bytes, view, start, end, row, refuse, written)
+}
+
+/** Whether a length and so many bytes are all there is; they begin at `wire.cursor` then. */
+const isWhole = (bytes: Uint8Array, start: number, end: number): boolean => {
+  const length = wire.readLength(bytes, start, end)
+  return length >= 0 && wire.cursor + length === end
+}
+
+/** A value with fields that this version does not know, or of another type, or no TypedValue at all. */
+const storeOddValue = (
+  column: Column,
+  vector: Vector,
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  row: number,
+  refuse: Refuse,
+  written: Column
+): boolean => {
+  const malformed = (message: string): false => refuse({ reason: "MALFORMED_MESSAGE", field: column.name, message })
+  let kind = 0
+  let kindStart = 0
+  let kindEnd = 0
+  for (let at = start; at < end;) {
+    const tag = wire.readTag(bytes, at, end)
+    const next = tag < 0 ? -1 : wire.skipValue(bytes, tag, wire.cursor, end)
+    if (next < 0) return malformed("the bytes are no varve.v1.TypedValue")
+    if (tag >>> 3 <= 7) {
+      if (kind !== 0) return malformed("more than one kind of value is set")
+      kind = tag
+      kindStart = at
+      kindEnd = next
+    }
+    at = next
+  }
+  if (kind === 0) return storeNull(column, vector, row, refuse, written)
+  if (kindStart !== start || kindEnd !== end) {
+    return storeTypedValue(column, vector, bytes, view, kindStart, kindEnd, row, refuse, written)
   }
   return refuse({
     reason: "WRONG_TYPE",
     field: column.name,
-    message: `${kindNames[tag] ?? "an unknown kind of value"} is not ${article(formatType(column.type))}`
+    message: `${kindNames[kind] ?? "an unknown kind of value"} is not ${article(formatType(written.type))}`
   })
 }
 
@@ -167,8 +223,7 @@ const storeTimestamp = (
   row: number,
   refuse: Refuse
 ): boolean => {
-  const length = wire.readLength(bytes, start, end)
-  const micros = length < 0 ? undefined : readTimestamp(bytes, wire.cursor, wire.cursor + length)
+  const micros = readTimestamp(bytes, start, end)
   if (micros === undefined || !(vector instanceof Int64Vector)) {
     return refuse({
       reason: "VALUE_OUT_OF_RANGE",
@@ -187,7 +242,9 @@ export const readTimestamp = (bytes: Uint8Array, start: number, end: number): nu
   let seconds: number | bigint = 0
   let nanos: number | bigint = 0
   for (let at = start; at < end;) {
-    const tag = bytes[at++]
+    const tag = wire.readTag(bytes, at, end)
+    if (tag < 0) return undefined
+    at = wire.cursor
     if (tag === 0x08 || tag === 0x10) {
       const low = wire.readVarint64(bytes, at, end)
       if (low < 0) return undefined
@@ -195,7 +252,7 @@ export const readTimestamp = (bytes: Uint8Array, start: number, end: number): nu
       if (tag === 0x08) seconds = wire.toInt64(low, wire.high)
       else nanos = wire.toInt64(low, wire.high)
     } else {
-      at = wire.skipValue(bytes, tag, at, end)
+      at = tag >>> 3 <= 2 ? -1 : wire.skipValue(bytes, tag, at, end)
       if (at < 0) return undefined
     }
   }
@@ -216,18 +273,14 @@ const storeBytes = (
   row: number,
   refuse: Refuse
 ): boolean => {
-  const length = wire.readLength(bytes, start, end)
-  if (length < 0) {
-    return refuse({ reason: "MALFORMED_MESSAGE", field: column.name, message: "the bytes are no varve.v1.TypedValue" })
-  }
-  if (length > valueBytesMax) {
+  if (end - start > valueBytesMax) {
     return refuse({ reason: "VALUE_TOO_LONG", field: column.name, message: `longer than ${valueBytesMax} bytes` })
   }
-  const from = wire.cursor
-  if (column.type === "string" && length > 0 && (bytes[from] & 0xc0) === 0x80 && !isUtf8(bytes.subarray(from, from + length))) {
+  // A string that starts with a continuation byte is not UTF-8 by itself, though the heap as a whole may be.
+  if (column.type === "string" && end > start && (bytes[start] & 0xc0) === 0x80) {
     return refuse({ reason: "INVALID_UTF8", field: column.name, message: "the string is not valid UTF-8" })
   }
   vector.nulls[row] = 0
-  vector.set(row, bytes.subarray(from, from + length))
+  vector.set(row, bytes.subarray(start, end))
   return true
 }

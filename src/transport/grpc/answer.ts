@@ -31,7 +31,7 @@ export const statusFor = (refusal: Refusal): Status => {
 
 /** Why a call is not taken while the program starts. */
 export const starting: Refusal = {
-  reason: "LOG_UNAVAILABLE",
+  reason: "STARTING",
   message: "the server is starting: it is reading its log; send the request again in a moment",
   field: ""
 }

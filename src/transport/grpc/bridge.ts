@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { unrestricted } from "../../base/caller.ts"
+import { type Caller, unrestricted } from "../../base/caller.ts"
 import type { ReadinessService } from "../readiness.ts"
 import type { Refusal } from "../status.ts"
 import { draining, notSupported, refusalFor, starting, type Status, statusFor } from "./answer.ts"
@@ -47,6 +47,9 @@ const identity = (bytes: Buffer): Buffer => bytes
 
 /** `/varve.v1.IngestionService/IngestBatch` */
 export const pathOf = (method: DescMethod): string => `/${method.parent.typeName}/${method.name}`
+
+/** Who calls. Nothing restricts anybody while there is no authentication; credentials will be read here. */
+const callerOf = (_metadata: grpc.Metadata): Caller => unrestricted
 
 /** The handler of a call, or why there is none. Health is told at any time. */
 const admit = (bridge: Bridge, method: DescMethod): { readonly handler: Encoded; readonly run: Run } | Refusal => {
@@ -98,7 +101,7 @@ const unary = (bridge: Bridge, method: DescMethod): grpc.handleUnaryCall<Buffer,
   const handle = admitted.handler.handle as Unary<Uint8Array, Buffer>
   let answer: Buffer | undefined
   const effect = Effect.suspend(() =>
-    Effect.map(handle(call.request, unrestricted), (buffer) => {
+    Effect.map(handle(call.request, callerOf(call.metadata)), (buffer) => {
       answer = buffer
     })
   )
@@ -125,7 +128,7 @@ const serverStreaming =
     if ("reason" in admitted) return finishStream(call)(refuse(bridge, method, admitted))
     const handle = admitted.handler.handle as ServerStreaming<Uint8Array, Buffer>
     const effect = Effect.suspend(() =>
-      Stream.runForEachArray(handle(call.request, unrestricted), (answers) => writeAll(call, answers))
+      Stream.runForEachArray(handle(call.request, callerOf(call.metadata)), (answers) => writeAll(call, answers))
     )
     conduct(bridge, method, call, admitted.run, effect, finishStream(call))
   }
@@ -144,7 +147,7 @@ const bidirectional = (bridge: Bridge, method: DescMethod): grpc.handleBidiStrea
   })
   call.once("cancelled", unsubscribe)
   const effect = Effect.suspend(() =>
-    Stream.runForEachArray(handle(requests.stream, unrestricted), (answers) => writeAll(call, answers))
+    Stream.runForEachArray(handle(requests.stream, callerOf(call.metadata)), (answers) => writeAll(call, answers))
   )
   conduct(bridge, method, call, admitted.run, effect, (status) => {
     unsubscribe()

@@ -4,6 +4,7 @@ import { toBinary } from "@bufbuild/protobuf"
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt"
 import type * as grpc from "@grpc/grpc-js"
 import { ReflectionService } from "@grpc/reflection"
+import { file_google_rpc_error_details } from "./generated/google/rpc/error_details_pb.ts"
 
 /** A file and everything that it imports, each once. */
 const withImports = (file: DescFile, seen: Set<DescFile>): void => {
@@ -16,6 +17,8 @@ const withImports = (file: DescFile, seen: Set<DescFile>): void => {
 export const addReflection = (server: grpc.Server, services: ReadonlyArray<DescService>): void => {
   const files = new Set<DescFile>()
   for (const service of services) withImports(service.file, files)
+  // No message of ours names the error details, but tools that show an error look them up.
+  withImports(file_google_rpc_error_details, files)
   const fileDescriptorProtos = [...files].map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)))
   // The reflection service reads nothing of a package definition but the descriptors; these hold all files.
   const definition = { format: "Protocol Buffer 3 DescriptorProto", type: {}, fileDescriptorProtos } as const

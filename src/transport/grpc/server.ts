@@ -11,8 +11,8 @@ import type * as net from "node:net"
 import { messageBytesMax } from "../../base/limits.ts"
 import type { ReadinessService, State } from "../readiness.ts"
 import { type Bound, definitionOf, handlerOf, type Observer } from "./bridge.ts"
-import { mark, widenWindows } from "./flowControl.ts"
 import { addReflection } from "./reflection.ts"
+import { makeSessions } from "./sessions.ts"
 
 /** What to serve. */
 export interface GrpcServerOptions {
@@ -58,24 +58,21 @@ const addHealth = Effect.fnUntraced(function*(server: grpc.Server, { readiness, 
   health.addToServer(server)
 })
 
-/** How long the last answers may take to leave, in milliseconds. */
-const closeMillis = 500
+/** How long clients may take to go when they are told, in milliseconds. */
+const farewellMillis = 1000
 
-/** Says goodbye on every connection, so that answers under way arrive, and then cuts what is left. */
-const close = (server: grpc.Server): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => server.tryShutdown(() => resume(Effect.void))).pipe(
-    Effect.timeoutOption(closeMillis),
-    Effect.andThen(Effect.sync(() => server.forceShutdown()))
-  )
-
-/** Makes a server, until the scope closes; then its connections are closed. */
+/** Makes a server, until the scope closes; then its clients are told to go. */
 export const makeGrpcServer = Effect.fnUntraced(
   function*(given: GrpcServerOptions): Effect.fn.Return<GrpcServer, never, Scope.Scope> {
     const bounds = new Map<string, Bound>()
-    yield* widenWindows
+    const sessions = yield* makeSessions
     const server = yield* Effect.acquireRelease(
       Effect.sync(() => new grpc.Server(options)),
-      close
+      (server) =>
+        Effect.andThen(
+          Effect.timeoutOption(sessions.farewell, farewellMillis),
+          Effect.sync(() => server.forceShutdown())
+        )
     )
     for (const service of given.services) {
       const bridge = { ...given, bound: () => bounds.get(service.typeName) }
@@ -92,7 +89,7 @@ export const makeGrpcServer = Effect.fnUntraced(
     const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure())
     return {
       accept: (socket) => {
-        mark(socket)
+        sessions.mark(socket)
         injector.injectConnection(socket)
       },
       bind: (bound) => {

@@ -8,6 +8,7 @@ import type { Administration } from "../../administration/Administration.ts"
 import type { Ingestion } from "../../ingestion/Ingestion.ts"
 import type { CommitPipeline } from "../../mvcc/CommitPipeline.ts"
 import type { Mvcc } from "../../mvcc/Mvcc.ts"
+import type { Query } from "../../query/Query.ts"
 import type { Wal } from "../../wal/Wal.ts"
 import type { Health } from "../health.ts"
 import { makeAdministrationHandlers } from "./administration.ts"
@@ -16,6 +17,7 @@ import { IngestionService } from "./generated/varve/v1/ingestion_pb.ts"
 import { QueryService } from "./generated/varve/v1/query_pb.ts"
 import { makeIngestionHandlers } from "./ingestion.ts"
 import type { Implementation } from "./method.ts"
+import { makeQueryHandlers } from "./query.ts"
 
 /** The ports that serve data, by the names of their configuration sections. */
 export const portNames = ["ingestion", "query"] as const
@@ -30,13 +32,14 @@ export const definitions: Readonly<Record<PortName, ReadonlyArray<DescService>>>
 }
 
 /** What serving needs of the engine. */
-export type Engine = Ingestion | Administration | Wal | CommitPipeline | Mvcc
+export type Engine = Ingestion | Query | Administration | Wal | CommitPipeline | Mvcc
 
 /** Makes the handlers of every service. A service without handlers answers UNIMPLEMENTED. */
 export const makeHandlers = Effect.fnUntraced(
   function*(health: Effect.Effect<Health>): Effect.fn.Return<ReadonlyArray<Implementation>, never, Engine> {
     return [
       yield* makeIngestionHandlers(health),
+      yield* makeQueryHandlers(health),
       yield* makeAdministrationHandlers
     ]
   }

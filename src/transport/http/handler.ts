@@ -66,24 +66,28 @@ const routes = ({ health, name, readiness, refresh, version }: HttpOptions) =>
         (body) => HttpServerResponse.text(body, { contentType: "text/plain; version=0.0.4; charset=utf-8", headers })
       )
     )
-    const unknown = Effect.map(HttpServerRequest.HttpServerRequest, ({ method, url }) => {
-      const path = url.split("?", 1)[0]
-      // A path that is there takes other methods than this one.
-      const known = Object.hasOwn(paths, path)
-      return json({
-        error: known ? "METHOD_NOT_ALLOWED" : "NOT_FOUND",
-        message: known ? `${path} takes GET, not ${method}` : `there is no ${path.slice(0, 200)} here`,
-        paths
-      }, known ? 405 : 404)
-    })
-    yield* router.add("*", "*", unknown)
   }))
+
+/** The answer where there is no route: what there is instead. */
+const unknown = Effect.map(HttpServerRequest.HttpServerRequest, ({ method, url }) => {
+  const path = url.split("?", 1)[0]
+  // A path that is there takes other methods than this one.
+  const known = Object.hasOwn(paths, path)
+  return json({
+    error: known ? "METHOD_NOT_ALLOWED" : "NOT_FOUND",
+    message: known ? `${path} takes GET, not ${method}` : `there is no ${path.slice(0, 200)} here`,
+    paths
+  }, known ? 405 : 404)
+})
 
 /** Makes what takes the HTTP/1.1 connections of a port. Its requests are interrupted when the scope closes. */
 export const makeHttpServer = Effect.fnUntraced(
   function*(options: HttpOptions): Effect.fn.Return<(socket: net.Socket) => void, never, Scope.Scope> {
     const scope = yield* Effect.scope
-    const app = yield* HttpRouter.toHttpEffect(routes(options))
+    const app = Effect.catch(
+      yield* HttpRouter.toHttpEffect(routes(options)),
+      (error) => error.reason._tag === "RouteNotFound" ? unknown : Effect.fail(error)
+    )
     const handler = yield* NodeHttpServer.makeHandler(app, { scope })
     const server = http.createServer(handler)
     // The server does not listen by itself, so its own watch over slow headers does not run: idleness ends them.

@@ -6,7 +6,13 @@ import { unrestricted } from "../../base/caller.ts"
 import { Ingestion, type IngestionStatus } from "../../ingestion/Ingestion.ts"
 import { Wal, type WalStatus } from "../../wal/Wal.ts"
 import { register, type Series } from "./gauges.ts"
-import { TenantTotals } from "./tenantTotals.ts"
+import { TenantTotals, type Totals } from "./tenantTotals.ts"
+
+const totalsOf = (status: IngestionStatus): Totals => ({
+  records: status.recordsTotal,
+  bytes: status.bytesTotal,
+  rejected: status.rejectedTotal
+})
 
 /** Shows the engine's metrics until the scope closes; the effect that it gives brings them up to date. */
 export const registerEngine: Effect.Effect<
@@ -86,14 +92,13 @@ export const registerEngine: Effect.Effect<
   const refresh = Effect.gen(function*() {
     status = yield* ingestion.status(undefined)
     log = yield* wal.status
-    const all = yield* administration.listTenants(unrestricted)
-    const totals = yield* Effect.forEach(all, ({ tenant }) =>
-      Effect.map(
-        ingestion.status(tenant),
-        (one) => [tenant, { records: one.recordsTotal, bytes: one.bytesTotal, rejected: one.rejectedTotal }] as const
-      ))
-    const added = tenants.update(totals)
-    yield* register(added.flatMap(perTenant))
+    const known = yield* administration.listTenants(unrestricted)
+    const labelled = tenants.label(known.map(({ tenant }) => tenant))
+    const each = yield* Effect.forEach(
+      labelled,
+      (tenant) => Effect.map(ingestion.status(tenant), (one) => [tenant, totalsOf(one)] as const)
+    )
+    yield* register(tenants.update(totalsOf(status), each).flatMap(perTenant))
   }).pipe(
     Effect.provideContext(context),
     Effect.provideService(Scope.Scope, scope)

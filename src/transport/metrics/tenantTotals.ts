@@ -1,6 +1,6 @@
-/** Totals by tenant, for so many tenants that labels stay few: the first of them by name, the rest in one. */
+/** Totals by tenant, for so many tenants that labels stay few: some have one of their own, the rest share one. */
 
-/** The label of all tenants that have none of their own. */
+/** The label of everything that no labelled tenant did. */
 export const otherTenants = "(other)"
 
 /** How many tenants get a label of their own. */
@@ -15,9 +15,15 @@ export interface Totals {
 
 const nothing: Totals = { records: 0, bytes: 0, rejected: 0 }
 
-/** Totals by label. A label, once given, stays with its tenant, so that no total ever falls. */
+const minus = (left: Totals, right: Totals): Totals => ({
+  records: left.records - right.records,
+  bytes: left.bytes - right.bytes,
+  rejected: left.rejected - right.rejected
+})
+
+/** Totals by label. */
 export class TenantTotals {
-  private readonly labels = new Set<string>()
+  private readonly labelled = new Set<string>()
   private readonly totals = new Map<string, Totals>()
   private readonly labelsMax: number
 
@@ -25,24 +31,24 @@ export class TenantTotals {
     this.labelsMax = labelsMax
   }
 
-  /** Takes in the present totals of every tenant; gives the labels that are new. */
-  update(tenants: Iterable<readonly [tenant: string, totals: Totals]>): ReadonlyArray<string> {
-    const before = new Set(this.totals.keys())
-    let other: Totals | undefined
-    for (const [tenant, totals] of tenants) {
-      if (this.labels.has(tenant) || this.labels.size < this.labelsMax) {
-        this.labels.add(tenant)
-        this.totals.set(tenant, totals)
-      } else {
-        const sum = other ?? nothing
-        other = {
-          records: sum.records + totals.records,
-          bytes: sum.bytes + totals.bytes,
-          rejected: sum.rejected + totals.rejected
-        }
-      }
+  /** Labels the first tenants it gets to know, for good: the total of a label must never fall. Gives all labelled. */
+  label(tenants: Iterable<string>): ReadonlySet<string> {
+    for (const tenant of tenants) {
+      if (this.labelled.size >= this.labelsMax) break
+      this.labelled.add(tenant)
     }
-    if (other !== undefined) this.totals.set(otherTenants, other)
+    return this.labelled
+  }
+
+  /** Takes in the totals of all tenants together and of each labelled one; gives the labels that are new. */
+  update(all: Totals, each: Iterable<readonly [tenant: string, totals: Totals]>): ReadonlyArray<string> {
+    const before = new Set(this.totals.keys())
+    let other = all
+    for (const [tenant, totals] of each) {
+      this.totals.set(tenant, totals)
+      other = minus(other, totals)
+    }
+    if (other.records > 0 || other.bytes > 0 || other.rejected > 0) this.totals.set(otherTenants, other)
     return [...this.totals.keys()].filter((label) => !before.has(label))
   }
 

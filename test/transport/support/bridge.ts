@@ -4,12 +4,13 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
 import * as grpc from "@grpc/grpc-js"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
+import * as http2 from "node:http2"
 import { decodeErrorDetails, type ErrorDetails, trailer } from "../../../src/transport/grpc/errorDetails.ts"
 import type { Implementation } from "../../../src/transport/grpc/method.ts"
 import { makeGrpcServer } from "../../../src/transport/grpc/server.ts"
 import { makeHttpServer } from "../../../src/transport/http/handler.ts"
 import { makeObserver } from "../../../src/transport/metrics/calls.ts"
-import { openPort } from "../../../src/transport/port.ts"
+import { makeSockets, openPort } from "../../../src/transport/port.ts"
 import * as Readiness from "../../../src/transport/readiness.ts"
 
 /** How the port behaves. */
@@ -26,6 +27,7 @@ export const servePort = Effect.fnUntraced(function*(
 ) {
   const readiness = yield* Readiness.make
   const observer = yield* makeObserver
+  const sockets = yield* makeSockets
   const grpcServer = yield* makeGrpcServer({ services, readiness, observer })
   const onHttp1 = yield* makeHttpServer({
     name: "ingestion",
@@ -38,6 +40,7 @@ export const servePort = Effect.fnUntraced(function*(
     host: "127.0.0.1",
     port: 0,
     key: "server.ingestion.port",
+    sockets,
     connectionsMax: overrides.connectionsMax ?? 100,
     firstBytesMillis: overrides.firstBytesMillis ?? 10_000,
     onHttp2: grpcServer.accept,
@@ -46,7 +49,7 @@ export const servePort = Effect.fnUntraced(function*(
   const run = yield* FiberSet.makeRuntime()
   const bind = () =>
     grpcServer.bind(implementations.map((implementation) => ({ implementation, run: (effect) => run(effect) })))
-  return { port: port.port, readiness, bind, connections: port.connections }
+  return { port: port.port, readiness, bind, connections: () => sockets.size }
 })
 
 /** A grpc-js client until the scope closes. */
@@ -138,3 +141,15 @@ export const statusOfStream = (
         details: detailsOf(status.metadata)
       }))
   })
+
+/** A bare HTTP/2 connection until the scope closes. */
+export const openSession = (port: number) =>
+  Effect.acquireRelease(
+    Effect.sync(() => http2.connect(`http://127.0.0.1:${port}`).on("error", () => {})),
+    (session) => Effect.sync(() => session.destroy())
+  )
+
+/** A gRPC call on it, whose body is written by hand. */
+export const requestOn = (session: http2.ClientHttp2Session, path: string) =>
+  session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" })
+    .on("error", () => {})

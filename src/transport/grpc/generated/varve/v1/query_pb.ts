@@ -1164,7 +1164,7 @@ export type PlanStep = Message<"varve.v1.PlanStep"> & {
   actualRows?: bigint | undefined;
 
   /**
-   * With `analyze`.
+   * With `analyze`. Absent where it is told with the step before: finding rows and filtering them are one loop.
    *
    * @generated from field: optional double elapsed_ms = 6;
    */

@@ -1,0 +1,70 @@
+/** The whole engine in one process: the log and the rows on this machine, every program over them. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Administration } from "../src/administration/Administration.ts"
+import { Configuration, type Values } from "../src/base/configuration/Configuration.ts"
+import type { Catalog } from "../src/catalog/Catalog.ts"
+import type { Ingestion } from "../src/ingestion/Ingestion.ts"
+import type { CommitPipeline } from "../src/mvcc/CommitPipeline.ts"
+import type { Engine, RecoveryError } from "../src/mvcc/Engine.ts"
+import type { Mvcc } from "../src/mvcc/Mvcc.ts"
+import type { Query } from "../src/query/Query.ts"
+import type { StorageError } from "../src/storage/BlockStorage.ts"
+import type { WalOptions } from "../src/wal/makeWal.ts"
+import type { Wal, WalError } from "../src/wal/Wal.ts"
+import * as AdministrationLayer from "./AdministrationLayer.ts"
+import * as CatalogLayer from "./CatalogLayer.ts"
+import * as IngestionLayer from "./IngestionLayer.ts"
+import * as MvccLayer from "./MvccLayer.ts"
+import * as QueryLayer from "./QueryLayer.ts"
+import * as SchemaLayer from "./SchemaLayer.ts"
+import * as WalLayer from "./WalLayer.ts"
+
+/** What an engine offers, from the programs down to the log. */
+export type Services = Administration | Ingestion | Query | Catalog | CommitPipeline | Mvcc | Engine | Wal
+
+/** Why an engine cannot start. Each has a `message` that names the file or directory and the way out. */
+export type StartError = WalError | StorageError | RecoveryError
+
+/** The engine over a log, which decides where everything lies. */
+export const layerOver = <E>(
+  log: Layer.Layer<Wal, E>,
+  options: MvccLayer.MvccOptions = {}
+): Layer.Layer<Services, E | WalError | RecoveryError> =>
+  Layer.mergeAll(AdministrationLayer.layer, IngestionLayer.layer, QueryLayer.layer).pipe(
+    Layer.provideMerge(CatalogLayer.layer),
+    Layer.provideMerge(MvccLayer.layer(options)),
+    Layer.provide(SchemaLayer.layer),
+    Layer.provideMerge(log)
+  )
+
+/** How to keep an engine's data in a directory. */
+export interface EmbeddedOptions extends MvccLayer.MvccOptions, WalOptions {
+  /** The directory, which is made where it does not exist and which one engine owns at a time. */
+  readonly directory: string
+}
+
+/** The engine in a directory of this machine. Each call makes another layer: keep it in a const where it is used twice. */
+export const layer = ({ directory, ...options }: EmbeddedOptions): Layer.Layer<Services, StartError> =>
+  layerOver(WalLayer.layerFile({ root: directory, ...options }), options)
+
+const mvccOptions = (values: Values): MvccLayer.MvccOptions => ({
+  memtableBytesMax: values["memtable.size"],
+  memoryBytesMax: values["memtable.limit"],
+  sync: values["wal.sync"],
+  syncInterval: Duration.millis(values["wal.sync_interval"])
+})
+
+/** The engine as the configuration says. */
+export const layerConfiguration: Layer.Layer<Services, StartError, Configuration> = Layer.unwrap(
+  Effect.map(Configuration, (values): Layer.Layer<Services, StartError> =>
+    values["wal.backend"] === "memory"
+      ? layerOver(WalLayer.layerMemory, mvccOptions(values))
+      : layer({
+        directory: values["storage.data_dir"],
+        // The log's files hold whole words.
+        segmentBytes: Math.floor(values["wal.segment_size"] / 8) * 8,
+        ...mvccOptions(values)
+      }))
+)

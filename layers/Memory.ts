@@ -1,0 +1,12 @@
+/** The whole engine in memory: it starts in milliseconds, needs no disk, and is gone with its scope. For tests. */
+import * as Layer from "effect/Layer"
+import type { RecoveryError } from "../src/mvcc/Engine.ts"
+import type { WalError } from "../src/wal/Wal.ts"
+import { layerOver, type Services } from "./Embedded.ts"
+import * as WalLayer from "./WalLayer.ts"
+
+/** One engine for everyone who provides this layer within one scope. */
+export const layer: Layer.Layer<Services, WalError | RecoveryError> = layerOver(WalLayer.layerMemory)
+
+/** An engine of its own wherever it is provided. */
+export const layerFresh: Layer.Layer<Services, WalError | RecoveryError> = Layer.fresh(layer)

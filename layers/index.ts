@@ -1,0 +1,12 @@
+/** Layers: each service by itself, and whole systems to provide. */
+export * as AdministrationLayer from "./AdministrationLayer.ts"
+export * as CatalogLayer from "./CatalogLayer.ts"
+export * as Embedded from "./Embedded.ts"
+export * as IngestionLayer from "./IngestionLayer.ts"
+export * as Memory from "./Memory.ts"
+export * as MvccLayer from "./MvccLayer.ts"
+export * as QueryLayer from "./QueryLayer.ts"
+export * as SchemaLayer from "./SchemaLayer.ts"
+export * as ServerLayer from "./ServerLayer.ts"
+export * as StorageLayer from "./StorageLayer.ts"
+export * as WalLayer from "./WalLayer.ts"
