@@ -91,8 +91,17 @@ export class Segment {
     endPage?: number
   ): Effect.Effect<SegmentVector, SegmentError> {
     return firstPage === undefined && endPage === undefined
-      ? loadChunk(this, rowGroup, column)
+      ? Effect.suspend(() => {
+        const { chunks, rows } = this.metadata.rowGroups[rowGroup]
+        const constant = constantVector(this.metadata.columns[column], chunks[column].bounds, rows)
+        return constant === undefined ? this.readStored(rowGroup, column) : Effect.succeed(constant)
+      })
       : loadPages(this, rowGroup, column, firstPage ?? 0, endPage)
+  }
+
+  /** A whole column of a row group from its pages, also where its bounds would do. */
+  readStored(rowGroup: number, column: number): Effect.Effect<SegmentVector, SegmentError> {
+    return loadChunk(this, rowGroup, column)
   }
 
   /** The dictionary of a column of a row group, through the cache; `undefined` where it has none. */
@@ -237,9 +246,7 @@ const loadPage = Effect.fnUntraced(function*(segment: Segment, rowGroup: number,
 
 const loadChunk = Effect.fnUntraced(function*(segment: Segment, rowGroup: number, column: number) {
   const { chunks, rows } = segment.metadata.rowGroups[rowGroup]
-  const { bounds, hasDictionary, range } = chunks[column]
-  const constant = constantVector(segment.metadata.columns[column], bounds, rows)
-  if (constant !== undefined) return constant
+  const { hasDictionary, range } = chunks[column]
   const bytes = yield* readRange(segment.file, range)
   return yield* attempt(segment.file, range.offset, () => {
     const source = sourceOf(segment, rowGroup, column, bytes, range.offset)

@@ -47,7 +47,7 @@ export class ThriftWriter {
     const last = this.last
     this.last = 0
     write()
-    this.byte(0)
+    this.writer.u8(0)
     this.last = last
   }
 
@@ -87,9 +87,9 @@ export class ThriftWriter {
   /** A field that is a list of `count` elements; `write` writes element i. */
   list(id: number, type: number, count: number, write: (i: number) => void): void {
     this.field(id, LIST)
-    if (count < 15) this.byte((count << 4) | type)
+    if (count < 15) this.writer.u8((count << 4) | type)
     else {
-      this.byte(0xf0 | type)
+      this.writer.u8(0xf0 | type)
       this.varint(count)
     }
     for (let i = 0; i < count; i++) write(i)
@@ -110,31 +110,25 @@ export class ThriftWriter {
 
   /** An element of a list of booleans. */
   flag(value: boolean): void {
-    this.byte(value ? TRUE : FALSE)
+    this.writer.u8(value ? TRUE : FALSE)
   }
 
   private field(id: number, type: number): void {
     const delta = id - this.last
     invariant(delta > 0, "fields of a Thrift struct ascend")
-    if (delta < 16) this.byte((delta << 4) | type)
+    if (delta < 16) this.writer.u8((delta << 4) | type)
     else {
-      this.byte(type)
+      this.writer.u8(type)
       this.varint(2 * id)
     }
     this.last = id
   }
 
-  private byte(value: number): void {
-    // Room first: `u8` of a full writer would write to the memory that it had before it grew.
-    this.writer.length = this.writer.skip(1)
-    this.writer.u8(value)
-  }
-
   private varint(value: number): void {
     while (value >= 0x80) {
-      this.byte((value % 0x80) | 0x80)
+      this.writer.u8((value % 0x80) | 0x80)
       value = Math.floor(value / 0x80)
     }
-    this.byte(value)
+    this.writer.u8(value)
   }
 }

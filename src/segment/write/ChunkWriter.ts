@@ -1,5 +1,6 @@
 /** Writes the pages of one column of one row group, and keeps what the indexes and the footer will say of them. */
 import * as zlib from "node:zlib"
+import { invariant } from "../../base/invariant.ts"
 import { type Bounds, joinBounds, noBounds } from "../bounds.ts"
 import type { SegmentColumn } from "../columns.ts"
 import { encodeLevels, levelBytesMax } from "../encoding/levels.ts"
@@ -61,6 +62,7 @@ export class ChunkWriter {
    * values begin. `present` has a byte a row, 1 = a value; without it every row has one.
    */
   begin(rows: number, present: Uint8Array | undefined, valueBytes: number): { bytes: Uint8Array; at: number } {
+    invariant(this.column.optional || present === undefined, "only columns of the schema have nulls")
     const needed = levelBytesMax(rows) + valueBytes
     if (scratch.length < needed) scratch = new Uint8Array(Math.max(needed, scratch.length * 2))
     return { bytes: scratch, at: this.column.optional ? encodeLevels(scratch, present, rows) : 0 }
