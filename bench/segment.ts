@@ -159,14 +159,23 @@ const pointReads = async (file: string, cacheBytes: number, keys: ReadonlyArray<
     return { value: quantile(times, 0.5), note: `p99 ${quantile(times, 0.99).toFixed(2)} ms` }
   })))
 
+/** What to measure, and whom to tell each figure once it is there. */
+export interface SegmentBench {
+  readonly rows: number
+  readonly runs: number
+  readonly pointReads: number
+  readonly report?: (figure: Figure) => void
+}
+
 /** Measures all of it. */
-export const benchSegment = async (count: number, runs: number): Promise<ReadonlyArray<Figure>> => {
+export const benchSegment = async (options: SegmentBench): Promise<ReadonlyArray<Figure>> => {
+  const { report, rows: count, runs } = options
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "varve-bench-segment-"))
   const figures: Array<Figure> = []
   const add = async (name: string, unit: string, run: () => Promise<{ value: number; note?: string }>) => {
     const figure = await measure(name, unit, runs, run)
     figures.push(figure)
-    console.log(formatFigure(figure))
+    report?.(figure)
   }
   try {
     const bench = makeBenchRows(count)
@@ -197,7 +206,7 @@ export const benchSegment = async (count: number, runs: number): Promise<Readonl
     await add("scan 12 columns, those with values", "ms", scanning(() => [0, 1, 2, 6, 7, 8, 9, 10, 11, 12, 13, 14]))
     await add("scan 2 columns (origin, delay)", "ms", scanning(() => [7, 9]))
     const random = makeRandom(7)
-    const keys = Array.from({ length: 500 }, () => encodeUtf8(keyOf(Math.floor(random() * count))))
+    const keys = Array.from({ length: options.pointReads }, () => encodeUtf8(keyOf(Math.floor(random() * count))))
     const absent = keys.map((key) => encodeUtf8(`${new TextDecoder().decode(key)}x`))
     await add("point read, pages not in the cache", "ms", () => pointReads(file, 16 * 2 ** 20, keys, false))
     await add("point read, pages in the cache", "ms", () => pointReads(file, 2 ** 30, keys, true))
@@ -231,7 +240,7 @@ export const benchSegment = async (count: number, runs: number): Promise<Readonl
     const metadata = parquetMetadata(other!)
     await add("hyparquet: point read of a known row", "ms", async () => {
       const times: Array<number> = []
-      for (let i = 0; i < 100; i++) {
+      for (let i = 0; i < options.pointReads / 5; i++) {
         const rowStart = Math.floor(random() * count)
         times.push(
           await milliseconds(() =>
@@ -256,7 +265,7 @@ export const benchSegment = async (count: number, runs: number): Promise<Readonl
 }
 
 if (import.meta.main) {
-  const count = Number(process.argv[2] ?? 1_000_000)
-  console.log(`${count} rows; ${describeMachine()}\n`)
-  await benchSegment(count, Number(process.argv[3] ?? 5))
+  const rows = Number(process.argv[2] ?? 1_000_000)
+  console.log(`${rows} rows; ${describeMachine()}\n`)
+  await benchSegment({ rows, runs: 5, pointReads: 1000, report: (figure) => console.log(formatFigure(figure)) })
 }
