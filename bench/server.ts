@@ -58,6 +58,7 @@ export class RawClient {
 
   constructor(address: string) {
     this.client = new grpc.Client(address, grpc.credentials.createInsecure(), {
+      "grpc.enable_http_proxy": 0,
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
       "grpc-node.flow_control_window": 8 * 1024 * 1024

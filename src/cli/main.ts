@@ -110,12 +110,15 @@ const tellBug = (cause: Cause.Cause<never>): Effect.Effect<ExitCode> => {
   )
 }
 
-/** Whoever reads the output may stop: `varve query ... | head`. */
+/**
+ * Whoever reads the output may stop: `varve query ... | head`. A command has nothing more to do then; a server has, for
+ * others than the reader of its log.
+ */
 const endQuietlyOnClosedPipe = (): void => {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(0)
-      throw error
+      if (error.code !== "EPIPE") throw error
+      if (interruptedExitCode === undefined) process.exit(0)
     })
   }
 }

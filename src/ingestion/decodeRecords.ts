@@ -24,7 +24,7 @@ export interface Defaults {
 }
 
 /** The rows of one table and written schema version. */
-interface Target {
+export interface Target {
   readonly table: Table
   readonly stored: SchemaVersion
   readonly decoder: RowDecoder
@@ -148,14 +148,23 @@ class TargetFinder {
     if (this.last !== undefined && this.isLike(this.last.parts, parts)) return this.last.target
     const tenantId = this.text(parts.tenantStart, parts.tenantEnd, "tenant_id") || this.defaults.tenant ||
       (this.caller.tenant ?? "")
-    if (tenantId === "") throw new Refused("MISSING_ARGUMENT", "tenant_id", "tenant_id: missing; say which tenant it is for")
+    if (tenantId === "")
+      throw new Refused("MISSING_ARGUMENT", "tenant_id", "tenant_id: missing; say which tenant it is for")
     if (this.caller.tenant !== undefined && this.caller.tenant !== tenantId) {
-      throw new Refused("TENANT_FORBIDDEN", "tenant_id", `tenant_id: the credential is not for tenant ${quote(tenantId)}`)
+      throw new Refused(
+        "TENANT_FORBIDDEN",
+        "tenant_id",
+        `tenant_id: the credential is not for tenant ${quote(tenantId)}`
+      )
     }
     const tableName = this.text(parts.tableStart, parts.tableEnd, "table") || this.defaults.table
     if (tableName === "") throw new Refused("MISSING_ARGUMENT", "table", "table: missing; say which table it is for")
     if (!this.catalog.state().tenants.has(tenantId)) {
-      throw new Refused("TENANT_NOT_FOUND", "tenant_id", `tenant_id: there is no tenant ${quote(tenantId)}; create it first`)
+      throw new Refused(
+        "TENANT_NOT_FOUND",
+        "tenant_id",
+        `tenant_id: there is no tenant ${quote(tenantId)}; create it first`
+      )
     }
     const table = this.catalog.table(tenantId, tableName)
     if (table === undefined) {
@@ -170,7 +179,9 @@ class TargetFinder {
       throw new Refused(
         "SCHEMA_VERSION_NOT_FOUND",
         "schema_version",
-        `schema_version: ${parts.schemaVersion} is not there; table ${quote(tableName)} has versions 1 to ${latest(table).version}`
+        `schema_version: ${parts.schemaVersion} is not there; table ${quote(tableName)} has versions 1 to ${
+          latest(table).version
+        }`
       )
     }
     const target = this.open(table, written)
@@ -223,7 +234,8 @@ const decodeRow = (
     if (!parts.deleted) return refused("MISSING_FIELD", "data", "missing; send the columns in data or row")
     decoder.empty(row)
   } else {
-    if (parts.deleted) return refused("INVALID_VALUE", "deleted", "a deletion carries no payload; leave out data and row")
+    if (parts.deleted)
+      return refused("INVALID_VALUE", "deleted", "a deletion carries no payload; leave out data and row")
     const isStored = parts.payload === "struct"
       ? decoder.struct(bytes, view, parts.payloadStart, parts.payloadEnd, row)
       : decoder.typed(bytes, view, parts.payloadStart, parts.payloadEnd, row)
@@ -236,7 +248,11 @@ const decodeRow = (
   const keyProblem = writeKey(bytes, parts, target, row, careful)
   if (keyProblem !== undefined) return refused(keyProblem.reason, "key", keyProblem.message)
   if (!writeTimestamp(bytes, parts, target, row)) {
-    return refused("VALUE_OUT_OF_RANGE", "timestamp", "not between 0001-01-01 and 9999-12-31, or its nanos are not from 0 to 999,999,999")
+    return refused(
+      "VALUE_OUT_OF_RANGE",
+      "timestamp",
+      "not between 0001-01-01 and 9999-12-31, or its nanos are not from 0 to 999,999,999"
+    )
   }
   if (parts.metadata.length === 0) setNull(batch.metadata, row)
   else {
@@ -269,7 +285,10 @@ const writeKey = (
       : encodeUtf8(String(column.kind === "int64" ? column.get(row) : column.values[row]))
     const length = keyEnd - keyStart
     if (length > 0 && (length !== key.length || !equalRanges(bytes, keyStart, key, 0, length))) {
-      return { reason: "INVALID_KEY", message: `differs from column ${stored.schema.key}; leave the key empty, it is taken from there` }
+      return {
+        reason: "INVALID_KEY",
+        message: `differs from column ${stored.schema.key}; leave the key empty, it is taken from there`
+      }
     }
   }
   const start = key === undefined ? keyStart : 0
@@ -288,7 +307,7 @@ const writeKey = (
   const length = end - start
   keys.reserveHeap(at + length, at)
   const { heap } = keys
-  if (length < 48) for (let i = 0; i < length; i++) heap[at + i] = source[start + i]
+  if (length < 48) { for (let i = 0; i < length; i++) heap[at + i] = source[start + i] }
   else heap.set(source.subarray(start, end), at)
   keys.offsets[row + 1] = at + length
   return undefined

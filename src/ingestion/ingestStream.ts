@@ -5,6 +5,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
 import type { Caller } from "../base/caller.ts"
 import { messageBytesMax } from "../base/limits.ts"
@@ -14,17 +15,24 @@ import { type BatchReceipt, IngestionError, type IngestionService, type StreamAn
 import type { Meters } from "./meters.ts"
 import { type IngestRequest, read, readStreamMessage } from "./requestReader.ts"
 
-/** Messages of one stream that are decoded or being committed at a time. */
-const messagesInFlightMax = 16
+/**
+ * Messages of one stream that are decoded or being committed at a time: more than one group takes, so that the next
+ * group gathers while one is being synced.
+ */
+const messagesInFlightMax = 64
 
 /** What a client may have in flight beyond what was acknowledged. Flow control of HTTP/2 holds it to that. */
 const creditBytes = messageBytesMax
 
-/** Writes the records of a request that was read; what every way in comes down to. */
+/**
+ * Writes the records of a request that was read; what every way in comes down to. `onQueued` is called when their
+ * place among other writes is certain; never, where nothing is to be written.
+ */
 export type WriteRecords = (
   bytes: Uint8Array,
   request: IngestRequest,
-  caller: Caller
+  caller: Caller,
+  onQueued?: () => void
 ) => Effect.Effect<BatchReceipt, IngestionError>
 
 /** What a stream has come to. */
@@ -35,6 +43,10 @@ interface Progress {
   sequence: number
   messages: number
   committed: boolean
+  /** Opens when the last message with records has its place: the next one comes after it. */
+  turn: Latch.Latch
+  /** The weakest level that a message's records have reached. */
+  reached: Durability
   position: Position.Position
   accepted: number
   rejected: number
@@ -42,34 +54,36 @@ interface Progress {
 }
 
 /** Makes `IngestionService.ingestStream`. */
-export const makeIngestStream = (write: WriteRecords, meters: Meters): IngestionService["ingestStream"] =>
-(requests, caller) =>
-  Stream.unwrap(Effect.gen(function*() {
-    yield* Effect.acquireRelease(
-      Effect.sync(() => meters.activeStreams++),
-      () => Effect.sync(() => meters.activeStreams--)
-    )
-    const startMillis = yield* Clock.currentTimeMillis
-    const progress: Progress = {
-      tenant: "",
-      table: "",
-      durability: undefined,
-      sequence: 0,
-      messages: 0,
-      committed: false,
-      position: Position.zero,
-      accepted: 0,
-      rejected: 0,
-      bytes: 0
-    }
-    return requests.pipe(
-      Stream.mapEffect((bytes) => readMessage(bytes, progress)),
-      Stream.mapEffect((step) => step(write, caller), { concurrency: messagesInFlightMax }),
-      Stream.mapEffect((finish) => finish(progress, startMillis)),
-      Stream.flattenIterable,
-      Stream.takeUntil((answer) => answer.kind === "stats")
-    )
-  }))
+export const makeIngestStream =
+  (write: WriteRecords, meters: Meters): IngestionService["ingestStream"] => (requests, caller) =>
+    Stream.unwrap(Effect.gen(function*() {
+      yield* Effect.acquireRelease(
+        Effect.sync(() => meters.activeStreams++),
+        () => Effect.sync(() => meters.activeStreams--)
+      )
+      const startMillis = yield* Clock.currentTimeMillis
+      const progress: Progress = {
+        tenant: "",
+        table: "",
+        durability: undefined,
+        sequence: 0,
+        messages: 0,
+        committed: false,
+        turn: Latch.makeUnsafe(true),
+        reached: "FSYNCED",
+        position: Position.zero,
+        accepted: 0,
+        rejected: 0,
+        bytes: 0
+      }
+      return requests.pipe(
+        Stream.mapEffect((bytes) => readMessage(bytes, progress)),
+        Stream.mapEffect((step) => step(write, caller), { concurrency: messagesInFlightMax }),
+        Stream.mapEffect((finish) => finish(progress, startMillis)),
+        Stream.flattenIterable,
+        Stream.takeUntil((answer) => answer.kind === "stats")
+      )
+    }))
 
 /** Runs once the steps of all messages before it are done: brings the progress up to date and says what to answer. */
 type Finish = (progress: Progress, startMillis: number) => Effect.Effect<ReadonlyArray<StreamAnswer>>
@@ -91,7 +105,7 @@ const readMessage = Effect.fnUntraced(function*(
       progress.tenant = message.tenant
       progress.table = message.table
       progress.durability = message.durability
-      return () => Effect.succeed((now) => Effect.succeed([ack(now, 0, message.durability ?? "FSYNCED")]))
+      return () => Effect.succeed((now) => Effect.succeed([ack(now, 0)]))
     }
     case "commit":
       progress.messages++
@@ -100,26 +114,32 @@ const readMessage = Effect.fnUntraced(function*(
     case "records": {
       progress.messages++
       const sequence = ++progress.sequence
-      const { durability, table, tenant } = progress
+      const { durability, table, tenant, turn: before } = progress
+      const turn = progress.turn = Latch.makeUnsafe(false)
+      const pass = () => {
+        turn.openUnsafe()
+      }
+      const request: IngestRequest = {
+        records: message.records,
+        tenant,
+        table,
+        durability,
+        idempotencyKey: "",
+        transactional: false,
+        expectedVersion: undefined
+      }
       return (write, caller) =>
         Effect.map(
-          write(bytes, {
-            records: message.records,
-            tenant,
-            table,
-            durability,
-            idempotencyKey: "",
-            transactional: false,
-            expectedVersion: undefined
-          }, caller),
+          Effect.ensuring(Effect.andThen(before.await, write(bytes, request, caller, pass)), Effect.sync(pass)),
           (receipt): Finish => (now) => {
+            if (receipt.durability === "MEMORY") now.reached = "MEMORY"
             now.accepted += receipt.accepted
             now.rejected += receipt.rejected
             now.bytes += bytes.length
             if (receipt.lastPosition > now.position) now.position = receipt.lastPosition
             return Effect.succeed([
               ...receipt.errors.map((error): StreamAnswer => ({ kind: "error", sequence, error })),
-              ack(now, sequence, receipt.durability)
+              ack(now, sequence)
             ])
           }
         )
@@ -130,16 +150,18 @@ const readMessage = Effect.fnUntraced(function*(
 const outOfOrder = (message: string): IngestionError =>
   new IngestionError({ reason: "INVALID_VALUE", field: "message", message })
 
-const ack = (
-  progress: Progress,
-  sequence: number,
-  durability: Durability,
-  committed = false
-): StreamAnswer => ({ kind: "ack", sequence, position: progress.position, creditBytes, durability, committed })
+const ack = (progress: Progress, sequence: number, committed = false): StreamAnswer => ({
+  kind: "ack",
+  sequence,
+  position: progress.position,
+  creditBytes,
+  durability: progress.reached,
+  committed
+})
 
 const finishStream = (sequence: number): Finish => (progress, startMillis) =>
   Effect.map(Clock.currentTimeMillis, (nowMillis): ReadonlyArray<StreamAnswer> => [
-    ack(progress, sequence, progress.durability ?? "FSYNCED", true),
+    ack(progress, sequence, true),
     {
       kind: "stats",
       messages: progress.messages,

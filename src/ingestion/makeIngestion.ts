@@ -1,7 +1,8 @@
 /** The ingestion service over the commit pipeline. */
-import { createHash } from "node:crypto"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Result from "effect/Result"
+import { createHash } from "node:crypto"
 import { ByteWriter } from "../base/byteCursor.ts"
 import type { Caller } from "../base/caller.ts"
 import { batchRecordsMax, idempotencyKeyLengthMax } from "../base/limits.ts"
@@ -10,13 +11,14 @@ import { Catalog } from "../catalog/Catalog.ts"
 import { encodeContent } from "../event/Event.ts"
 import type { RowBatch } from "../event/rowBatch.ts"
 import { type CommitError, CommitPipeline, type CommitReceipt } from "../mvcc/CommitPipeline.ts"
-import type { Durability } from "../mvcc/intent.ts"
+import type { Durability, RowsIntent } from "../mvcc/intent.ts"
 import { Mvcc } from "../mvcc/Mvcc.ts"
 import { Decoders } from "../schema/Decoders.ts"
 import { Wal } from "../wal/Wal.ts"
-import { type DecodedRecords, decodeRecords } from "./decodeRecords.ts"
+import { type DecodedRecords, decodeRecords, type Target } from "./decodeRecords.ts"
 import { type BatchReceipt, IngestionError, type IngestionService, type RecordError } from "./Ingestion.ts"
 import { makeIngestStream, type WriteRecords } from "./ingestStream.ts"
+import { batchesOf } from "./mergeTargets.ts"
 import { Meters } from "./meters.ts"
 import { type IngestRequest, read, readBatchRequest, readRecordRequest } from "./requestReader.ts"
 
@@ -36,15 +38,16 @@ export const makeIngestion = Effect.gen(function*() {
     return createHash("sha256").update(content.written()).digest()
   }
 
-  /** Commits the rows of each tenant as one intent. */
-  const commit = (decoded: DecodedRecords, request: IngestRequest) => {
+  /** Commits the rows of each tenant as one intent; says what became of each. */
+  const commit = (decoded: DecodedRecords, request: IngestRequest, onQueued: () => void) => {
     const byTenant = Map.groupBy(
       decoded.targets.filter((target) => target.decoder.batch.count > 0),
       (target) => target.table.tenant
     )
+    let queued = 0
     return Effect.forEach(byTenant, ([tenant, targets]) => {
-      const batches = targets.map((target) => target.decoder.batch)
-      return pipeline.commit({
+      const batches = batchesOf(targets)
+      const intent: RowsIntent = {
         kind: "rows",
         tenant,
         batches,
@@ -55,16 +58,20 @@ export const makeIngestion = Effect.gen(function*() {
           ? undefined
           : Position.fromBigInt(request.expectedVersion) ?? Position.max,
         durability: request.durability
+      }
+      const committing = pipeline.commit(intent, () => {
+        if (++queued === byTenant.size) onQueued()
       })
+      return Effect.map(Effect.result(committing), (result): TenantOutcome => ({ tenant, targets, result }))
     }, { concurrency: "unbounded" })
   }
 
-  const write: WriteRecords = (bytes, request, caller) =>
+  const write: WriteRecords = (bytes, request, caller, onQueued = () => {}) =>
     Effect.suspend(() => {
       const records = request.records.length / 2
       const problem = requestProblem(request, records)
       if (problem !== undefined) return Effect.fail(problem)
-      return pipeline.admit(bytes.length, writeAdmitted(bytes, request, caller, records)).pipe(
+      return pipeline.admit(bytes.length, writeAdmitted(bytes, request, caller, records, onQueued)).pipe(
         Effect.catchTag("CommitError", (error) => Effect.fail(fromCommitError(error)))
       )
     })
@@ -73,20 +80,31 @@ export const makeIngestion = Effect.gen(function*() {
     bytes: Uint8Array,
     request: IngestRequest,
     caller: Caller,
-    records: number
+    records: number,
+    onQueued: () => void
   ): Effect.fn.Return<BatchReceipt, CommitError> {
     const start = yield* Clock.monotonicTimeNanos
     const decoded = decodeRecords(bytes, request.records, request, caller, catalog, decoders)
     const refused = request.transactional ? refuseTransaction(decoded, records) : undefined
-    const receipts: ReadonlyArray<CommitReceipt> = refused !== undefined || decoded.accepted === 0
+    const outcomes: ReadonlyArray<TenantOutcome> = refused !== undefined || decoded.accepted === 0
       ? giveBack(decoded, [])
-      : yield* Effect.onExit(commit(decoded, request), () => Effect.sync(() => giveBack(decoded, undefined)))
+      : yield* Effect.onExit(
+        commit(decoded, request, onQueued),
+        () => Effect.sync(() => giveBack(decoded, undefined))
+      )
     const end = yield* Clock.monotonicTimeNanos
     const nowMillis = yield* Clock.currentTimeMillis
-    const receipt = toBatchReceipt(records, refused ?? decoded.errors, receipts)
+    const receipt = toBatchReceipt(records, refused ?? [...decoded.errors, ...notCommitted(outcomes)], outcomes)
     meters.latency(Number(end - start) / 1000, nowMillis)
-    const tenant = decoded.targets[0]?.table.tenant ?? caller.tenant ?? ""
-    meters.count(tenant, receipt.duplicate ? 0 : receipt.accepted, bytes.length, receipt.rejected, nowMillis)
+    meters.count(outcomes[0]?.tenant ?? caller.tenant ?? "", 0, bytes.length, receipt.rejected, nowMillis)
+    for (const { result, targets, tenant } of outcomes) {
+      if (result._tag === "Success" && result.success.outcome === "committed") {
+        meters.count(tenant, recordsOf(targets).length, 0, 0, nowMillis)
+      }
+    }
+    // Fails only where nothing was written: what one tenant got must be told, whatever became of another's.
+    const failed = outcomes.length > 0 && outcomes.every(({ result }) => result._tag === "Failure")
+    if (failed && outcomes[0].result._tag === "Failure") return yield* outcomes[0].result.failure
     return receipt
   })
 
@@ -99,7 +117,7 @@ export const makeIngestion = Effect.gen(function*() {
     ingestRecord: Effect.fnUntraced(function*(bytes, caller) {
       const request = yield* read(() => readRecordRequest(bytes))
       const receipt = yield* write(bytes, request, caller)
-      if (receipt.errors.length > 0) return yield* new IngestionError(withoutIndex(receipt.errors[0]))
+      if (receipt.errors.length > 0) return yield* new IngestionError(detailOf(receipt.errors[0]))
       const { commitTime, duplicate, durability, firstPosition } = receipt
       return { position: firstPosition, commitTime, durability, duplicate }
     }),
@@ -166,7 +184,26 @@ const requestProblem = (request: IngestRequest, records: number): IngestionError
   return undefined
 }
 
-const withoutIndex = ({ field, message, reason }: RecordError) => ({ field, message, reason })
+/** What became of a tenant's part of a request. */
+interface TenantOutcome {
+  readonly tenant: string
+  readonly targets: ReadonlyArray<Target>
+  readonly result: Result.Result<CommitReceipt, CommitError>
+}
+
+const recordsOf = (targets: ReadonlyArray<Target>): ReadonlyArray<number> =>
+  targets.flatMap((target) => target.recordIndexes)
+
+/** An error for each record of the tenants whose part was not committed. */
+const notCommitted = (outcomes: ReadonlyArray<TenantOutcome>): ReadonlyArray<RecordError> =>
+  outcomes.flatMap(({ result, targets }) =>
+    result._tag === "Success"
+      ? []
+      : recordsOf(targets).map((index) => ({ index, ...detailOf(fromCommitError(result.failure)) }))
+  )
+
+/** What an error of a record and one of a request have in common. */
+const detailOf = ({ field, message, reason }: Omit<RecordError, "index">) => ({ field, message, reason })
 
 /** Why a transaction is not written: an error for each of its records; `undefined` where it can be. */
 const refuseTransaction = (decoded: DecodedRecords, records: number): ReadonlyArray<RecordError> | undefined => {
@@ -199,17 +236,22 @@ const everyRecord = (records: number, error: (index: number) => RecordError): Re
 const toBatchReceipt = (
   records: number,
   errors: ReadonlyArray<RecordError>,
-  receipts: ReadonlyArray<CommitReceipt>
-): BatchReceipt => ({
-  accepted: records - errors.length,
-  rejected: errors.length,
-  errors,
-  firstPosition: receipts.length === 0 ? Position.zero : Math.min(...receipts.map((r) => r.firstPosition)) as Position.Position,
-  lastPosition: Math.max(0, ...receipts.map((r) => r.lastPosition)) as Position.Position,
-  commitTime: Math.max(0, ...receipts.map((r) => r.commitTime)),
-  durability: weakest(receipts.map((r) => r.durability)),
-  duplicate: receipts.length > 0 && receipts.every((r) => r.outcome === "duplicate")
-})
+  outcomes: ReadonlyArray<TenantOutcome>
+): BatchReceipt => {
+  const receipts = outcomes.flatMap(({ result }) => result._tag === "Success" ? [result.success] : [])
+  return {
+    accepted: records - errors.length,
+    rejected: errors.length,
+    errors: errors.toSorted((left, right) => left.index - right.index),
+    firstPosition: receipts.length === 0
+      ? Position.zero
+      : Math.min(...receipts.map((r) => r.firstPosition)) as Position.Position,
+    lastPosition: Math.max(0, ...receipts.map((r) => r.lastPosition)) as Position.Position,
+    commitTime: Math.max(0, ...receipts.map((r) => r.commitTime)),
+    durability: weakest(receipts.map((r) => r.durability)),
+    duplicate: receipts.length > 0 && receipts.every((r) => r.outcome === "duplicate")
+  }
+}
 
 /** Nothing written is as durable as it gets. */
 const weakest = (levels: ReadonlyArray<Durability>): Durability => levels.includes("MEMORY") ? "MEMORY" : "FSYNCED"

@@ -1,6 +1,6 @@
 /** The outside of the ingestion requests on the wire: their options, and where their records lie. */
-import { isUtf8 } from "node:buffer"
 import * as Effect from "effect/Effect"
+import { isUtf8 } from "node:buffer"
 import { decodeUtf8 } from "../base/bytes.ts"
 import * as wire from "../base/protobufWire.ts"
 import type { Durability } from "../mvcc/intent.ts"
@@ -31,7 +31,12 @@ export interface IngestRequest {
 
 /** A message of an ingest stream. */
 export type StreamMessage =
-  | { readonly kind: "init"; readonly tenant: string; readonly table: string; readonly durability: Durability | undefined }
+  | {
+    readonly kind: "init"
+    readonly tenant: string
+    readonly table: string
+    readonly durability: Durability | undefined
+  }
   | { readonly kind: "records"; readonly records: ReadonlyArray<number> }
   | { readonly kind: "commit" }
 
@@ -151,6 +156,8 @@ export const read = <A>(parse: () => A): Effect.Effect<A, IngestionError> =>
       return Effect.succeed(parse())
     } catch (error) {
       if (!(error instanceof MalformedRequest)) throw error
-      return Effect.fail(new IngestionError({ reason: "MALFORMED_MESSAGE", field: error.field, message: error.message }))
+      return Effect.fail(
+        new IngestionError({ reason: "MALFORMED_MESSAGE", field: error.field, message: error.message })
+      )
     }
   })

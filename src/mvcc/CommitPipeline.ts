@@ -48,9 +48,10 @@ export interface CommitPipelineService {
   readonly admit: <A, E, R>(bytes: number, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CommitError, R>
   /**
    * Decides an intent, and answers when what it became is as durable as asked for, and visible. An interrupted caller
-   * does not undo it. Call it inside `admit` where the intent holds rows.
+   * does not undo it. Call it inside `admit` where the intent holds rows. `onQueued` is called as soon as its turn is
+   * certain: intents are decided in the order in which that happens.
    */
-  readonly commit: (intent: Intent) => Effect.Effect<CommitReceipt, CommitError>
+  readonly commit: (intent: Intent, onQueued?: () => void) => Effect.Effect<CommitReceipt, CommitError>
   readonly status: () => PipelineStatus
 }
 

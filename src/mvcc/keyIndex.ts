@@ -33,6 +33,18 @@ export class KeyIndex {
   }
 
   /**
+   * Reads the slots of `count` keys, for nothing but to have them in the processor's cache. The reads do not depend on
+   * one another, so their cache misses overlap; looked up one after another, each miss is waited for. Returns what it
+   * read, mixed, so that the loop is not dropped as useless.
+   */
+  touch(hashes: Int32Array, rows: Int32Array, count: number): number {
+    const { slots, mask } = this
+    let read = 0
+    for (let i = 0; i < count; i++) read ^= slots[2 * (hashes[rows[i]] & mask)]
+    return read
+  }
+
+  /**
    * The newest row of the key bytes[start, end), or -1. `keys` holds the keys of the rows that were put here.
    */
   find(hash: number, bytes: Uint8Array, start: number, end: number, keys: TextVector): number {

@@ -106,7 +106,7 @@ export const makeCommitPipeline = Effect.fnUntraced(function*(
   }
 
   // Uninterruptible from the moment it is in the queue, since the pipeline reads the intent's rows until it answers.
-  const commit = (intent: Intent): Effect.Effect<CommitReceipt, CommitError> =>
+  const commit = (intent: Intent, onQueued?: () => void): Effect.Effect<CommitReceipt, CommitError> =>
     Effect.uninterruptible(Effect.suspend(() => {
       if (stopped !== undefined) {
         return Effect.fail(new CommitError({ reason: "DRAINING", message: stopped, field: "" }))
@@ -125,6 +125,7 @@ export const makeCommitPipeline = Effect.fnUntraced(function*(
       pendingRows += rows
       queue.push({ intent, answer })
       arrival.openUnsafe()
+      onQueued?.()
       return Effect.onExit(Deferred.await(answer), () =>
         Effect.sync(() => {
           pendingRows -= rows

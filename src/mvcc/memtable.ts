@@ -80,10 +80,11 @@ export class Memtable {
   }
 
   /**
-   * Adds a batch whose rows have positions `first`, `first + 1`, ... `hashes` holds `hashKeys(batch)`. Calls
-   * `onAbsent(i)` for each row of the batch whose key this memtable did not hold: an older memtable may.
+   * Adds a batch whose rows have positions `first`, `first + 1`, ... `hashes` holds `hashKeys(batch)`, and `rows` the
+   * numbers of its rows. Those whose key this memtable did not hold are kept at the front of `rows`, since an older
+   * memtable may hold it; returns how many.
    */
-  append(batch: RowBatch, first: Position.Position, hashes: Int32Array, onAbsent: (row: number) => void): void {
+  append(batch: RowBatch, first: Position.Position, hashes: Int32Array, rows: Int32Array): number {
     const at = this.count
     const { count } = batch
     this.reserve(at + count)
@@ -96,6 +97,8 @@ export class Memtable {
     } else if (this.hasDeleted) this.deleted.fill(0, at, at + count)
     for (let i = 0; i < this.columns.length; i++) this.appendColumn(i, at, batch, count)
     const { positions, superseded, previous, keys, index } = this
+    index.touch(hashes, rows, count)
+    let absent = 0
     for (let i = 0; i < count; i++) {
       const row = at + i
       positions[row] = first + i
@@ -103,10 +106,29 @@ export class Memtable {
       const older = index.put(hashes[i], row, keys)
       previous[row] = older
       if (older >= 0) superseded[older] = first + i
-      else onAbsent(i)
+      else rows[absent++] = i
     }
     // Counted last: a row that throws half way through was never there.
     this.count = at + count
+    return absent
+  }
+
+  /**
+   * Marks the versions here that rows[0, count) of a newer memtable's batch supersede. Keeps the rows whose key is not
+   * here at the front of `rows` and returns how many they are.
+   */
+  supersede(batch: RowBatch, first: Position.Position, hashes: Int32Array, rows: Int32Array, count: number): number {
+    const { index, keys, superseded } = this
+    const { heap, offsets } = batch.keys
+    index.touch(hashes, rows, count)
+    let absent = 0
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]
+      const older = index.find(hashes[row], heap, offsets[row], offsets[row + 1], keys)
+      if (older >= 0) superseded[older] = first + row
+      else rows[absent++] = row
+    }
+    return absent
   }
 
   /** The newest row of a key at or below a position, or -1. */
@@ -164,12 +186,8 @@ export class Memtable {
   }
 }
 
-let hashBuffer = new Int32Array(1024)
-
-/** The hash of each key of a batch. The array is reused by the next call. */
-export const hashKeys = (batch: RowBatch): Int32Array => {
-  if (hashBuffer.length < batch.count) hashBuffer = new Int32Array(batch.count * 2)
+/** The hash of each key of a batch, into an array with room for them. */
+export const hashKeys = (batch: RowBatch, hashes: Int32Array): void => {
   const { heap, offsets } = batch.keys
-  for (let row = 0; row < batch.count; row++) hashBuffer[row] = hashRange(heap, offsets[row], offsets[row + 1])
-  return hashBuffer
+  for (let row = 0; row < batch.count; row++) hashes[row] = hashRange(heap, offsets[row], offsets[row + 1])
 }

@@ -7,13 +7,17 @@
 import { hashRange } from "../base/bytes.ts"
 import type { Position } from "../base/position.ts"
 import type { BatchShape, RowBatch } from "../event/rowBatch.ts"
-import { current, hashKeys, Memtable } from "./memtable.ts"
+import { hashKeys, Memtable } from "./memtable.ts"
 
 /** One version of a key: a row of a memtable. */
 export interface Version {
   readonly memtable: Memtable
   readonly row: number
 }
+
+// Scratch of one append at a time, for all tables.
+let hashes = new Int32Array(1024)
+let rows = new Int32Array(1024)
 
 export class TableVersions {
   /** The table's number in the catalog. */
@@ -30,25 +34,17 @@ export class TableVersions {
 
   /** Adds a batch whose rows have positions from `first` on, superseding older versions of their keys. */
   append(batch: RowBatch, first: Position): void {
-    const hashes = hashKeys(batch)
-    const target = this.writable(batch.shape)
-    const older = this.memtables.length - 2
-    target.append(batch, first, hashes, (i) => {
-      for (let m = older; m >= 0; m--) {
-        const memtable = this.memtables[m]
-        const row = memtable.index.find(
-          hashes[i],
-          batch.keys.heap,
-          batch.keys.offsets[i],
-          batch.keys.offsets[i + 1],
-          memtable.keys
-        )
-        if (row >= 0) {
-          if (memtable.superseded[row] === current) memtable.superseded[row] = first + i
-          return
-        }
-      }
-    })
+    if (hashes.length < batch.count) {
+      hashes = new Int32Array(batch.count * 2)
+      rows = new Int32Array(batch.count * 2)
+    }
+    hashKeys(batch, hashes)
+    for (let row = 0; row < batch.count; row++) rows[row] = row
+    // A batch at a time through each memtable: a row at a time through all of them would wait for each cache miss.
+    let absent = this.writable(batch.shape).append(batch, first, hashes, rows)
+    for (let m = this.memtables.length - 2; m >= 0 && absent > 0; m--) {
+      absent = this.memtables[m].supersede(batch, first, hashes, rows, absent)
+    }
   }
 
   /** The newest version of a key at or below a position; a deletion is a version too. */

@@ -71,6 +71,23 @@ const countRecords = Effect.fnUntraced(function*(port: number) {
 })
 
 describe("starting", () => {
+  it.live("goes on when whoever reads its output goes away", () =>
+    Effect.gen(function*() {
+      const program = yield* serving(["--memory"])
+      const { query } = yield* ports(program)
+      program.process.stdout?.destroy()
+      program.process.stderr?.destroy()
+      // A damaged request makes it log, to nobody.
+      const socket = net.connect(query, "127.0.0.1")
+      yield* Effect.promise(() => new Promise((resolve) => socket.end("\0").on("close", resolve).resume()))
+      yield* register(query)
+      program.process.kill("SIGTERM")
+      const exitCode = yield* Effect.promise(() =>
+        new Promise((resolve) => program.process.on("exit", (code) => resolve(code)))
+      )
+      expect(exitCode).toBe(0)
+    }))
+
   it.live("prints a line for each service and a first call that works as it is", () =>
     Effect.gen(function*() {
       const program = yield* serving(["--memory"])

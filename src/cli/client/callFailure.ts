@@ -38,10 +38,6 @@ const causeOf = (details: string): string => {
   }
 }
 
-/** Whether a status says that the connection, and not the service, failed. */
-export const isUnreachable = (status: CallStatus): boolean =>
-  status.code === codes.UNAVAILABLE && detailsOf(status) === undefined
-
 /** The failure of a command whose call ended so. */
 export const callFailure = (connection: Pick<Connection, "service" | "url">, status: CallStatus): CommandFailure => {
   const details = detailsOf(status)

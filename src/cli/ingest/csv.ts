@@ -11,6 +11,7 @@ import { CsvParser, type CsvRecords } from "./CsvParser.ts"
 import { checkColumns } from "./fileColumns.ts"
 import { type Input, type RowBatch, sampleBytesMax, sampleRecordsMax } from "./Input.ts"
 import { noRecords } from "./ndjson.ts"
+import { readTimestamp } from "./readTimestamp.ts"
 import { absentValues, missingProblem, utf8Problem } from "./rowProblem.ts"
 import { progressWithin, type TextBlock, textBlocks } from "./textBlocks.ts"
 
@@ -80,6 +81,11 @@ const makeReadRow = (schema: TableSchema, names: ReadonlyArray<string>) => {
         const value = absent[i] === undefined && column.type === "string" ? cell : absent[i]
         if (value === undefined) return missingProblem(column)
         values[i] = value
+        continue
+      }
+      const instant = column.type === "timestamp" ? readTimestamp(cell) : undefined
+      if (instant !== undefined) {
+        values[i] = instant
         continue
       }
       const read = readCell(column, cell)

@@ -1,8 +1,8 @@
 /** JSON records to rows of a schema. */
 import type { Problem } from "../../schema/problem.ts"
-import { parseTimestamp } from "../../schema/timestamp.ts"
 import type { Column, Json, TableSchema } from "../../schema/types.ts"
 import { checkValue, type Value } from "../../schema/value.ts"
+import { readTimestamp } from "./readTimestamp.ts"
 import { absentValues, missingProblem, nullProblem, unknownProblem } from "./rowProblem.ts"
 
 /**
@@ -25,7 +25,7 @@ const plainValue = (column: Column, value: unknown): Value | undefined => {
     case "bool":
       return typeof value === "boolean" ? value : undefined
     case "timestamp":
-      return typeof value === "string" ? parseTimestamp(value) : undefined
+      return typeof value === "string" ? readTimestamp(value) : undefined
     default:
       return undefined
   }

@@ -17,7 +17,7 @@ import { openInput } from "./openInput.ts"
 import { showProgress } from "./progress.ts"
 import { keylessInput, makeRecordPlan } from "./recordPlan.ts"
 import { Rejects } from "./Rejects.ts"
-import { Account, sendRows } from "./sendRows.ts"
+import { Account, describeAccount, sendRows } from "./sendRows.ts"
 
 /** What was asked for on the command line. */
 export interface IngestOptions extends Target {
@@ -165,7 +165,13 @@ export const runIngest = (settings: Settings, options: IngestOptions): Effect.Ef
         account
       })
     })
-    const sent = yield* Effect.result(Effect.scoped(sending))
+    const sent = yield* Effect.scoped(sending).pipe(
+      Effect.result,
+      Effect.onInterrupt(() => {
+        rejects.flush()
+        return tell(`varve: interrupted; ${describeAccount({ account, input })}\n`)
+      })
+    )
     const elapsedMillis = (yield* Clock.currentTimeMillis) - startMillis
     rejects.flush()
     if (rejects.count > 0 && settings.format === "table") yield* tell(rejectedLines(input, rejects))

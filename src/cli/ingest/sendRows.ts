@@ -141,16 +141,16 @@ class Gatherer {
   }
 }
 
-/** The same failure, with what was safe by then. */
-const withAccount = (failure: CommandFailure, { account, input }: SendOptions): CommandFailure =>
-  reword(
-    failure,
-    `${failure.message}\n` + (account.line === 0
-      ? "nothing was acknowledged; run the same command again"
-      : `everything up to ${input.unit} ${formatCount(account.line)} was acknowledged, ${
-        countOf(account.accepted, "record")
-      } of it accepted; run the same command again: it writes the same keys, so no record is doubled`)
-  )
+/** What was safe when sending ended early, and the way on. */
+export const describeAccount = ({ account, input }: Pick<SendOptions, "account" | "input">): string =>
+  account.line === 0
+    ? "nothing was acknowledged; run the same command again"
+    : `everything up to ${input.unit} ${formatCount(account.line)} was acknowledged, ${
+      countOf(account.accepted, "record")
+    } of it accepted; run the same command again: it writes the same keys, so no record is doubled`
+
+const withAccount = (failure: CommandFailure, options: SendOptions): CommandFailure =>
+  reword(failure, `${failure.message}\n${describeAccount(options)}`)
 
 /**
  * Sends all rows and waits until each was decided. Rows that are wrong are rejected, and the others sent; so are those

@@ -48,6 +48,8 @@ export const layOut = (
     )
   while (cap > textWidthMin && widthsAt(cap).reduce((sum, width) => sum + width, 0) > room) cap--
   const fitted = widthsAt(cap)
+  // A text that stands alone is clipped to whatever there is.
+  if (shown.length === 1 && !shown[0].column.isNumber) fitted[0] = Math.max(1, Math.min(fitted[0], room))
   return shown.map((layout, i) => ({ ...layout, width: fitted[i] }))
 }
 
