@@ -59,7 +59,7 @@ const readByPages = Effect.fnUntraced(function*(segment: Segment, column: number
 const sizes = [1, 5, 4096, 4097, 9000]
 
 describe("a segment", () => {
-  it.effect.each(Array.from({ length: 25 }, (_, seed) => seed))(
+  it.effect.each(Array.from({ length: 15 }, (_, seed) => seed))(
     "holds what was written (seed %i)",
     (seed) =>
       Effect.scoped(Effect.gen(function*() {
