@@ -1,0 +1,22 @@
+/** Pages are compressed one by one, at zstd's fastest level: about 15 us a call, then 350 MB/s down, 900 MB/s up. */
+import * as zlib from "node:zlib"
+import { damage } from "../SegmentError.ts"
+
+const level = { [zlib.constants.ZSTD_c_compressionLevel]: 1 }
+
+/** The compressed bytes. */
+export const compress = (bytes: Uint8Array): Uint8Array =>
+  // One chunk takes the result: without it, it is gathered from chunks of 64 KiB.
+  zlib.zstdCompressSync(bytes, { params: level, chunkSize: bytes.length + (bytes.length >> 7) + 512 })
+
+/** Bytes that compressed to `bytes`, `size` of them. `offset` is where they came from, for the message. */
+export const decompress = (bytes: Uint8Array, size: number, offset: number): Uint8Array<ArrayBuffer> => {
+  let result: Uint8Array<ArrayBuffer>
+  try {
+    result = zlib.zstdDecompressSync(bytes, { chunkSize: size + 64, maxOutputLength: Math.max(size, 1) })
+  } catch (error) {
+    throw damage(offset, `a page does not decompress: ${(error as Error).message}`)
+  }
+  if (result.length !== size) throw damage(offset, `a page of ${size} bytes decompresses to ${result.length}`)
+  return result
+}
