@@ -140,7 +140,7 @@ const readAll = (client: Client): Promise<Map<string, { readonly position: bigin
       if (message.case === "summary") isComplete = true
       if (message.case !== "batch") return
       for (const { key, payload, position } of message.value.records) {
-        const batch = payload.case === "data" ? String(payload.value.batch) : ""
+        const batch = payload.case === "data" && typeof payload.value.batch === "string" ? payload.value.batch : ""
         if (found.has(key)) reject(new Error(`${key} was answered twice`))
         found.set(key, { position, batch })
       }

@@ -66,7 +66,7 @@ describe("a reader", () => {
       for (const reader of readers) {
         yield* Fiber.interrupt(reader)
         const exit = yield* Fiber.await(reader)
-        if (Exit.isFailure(exit) && Exit.hasDies(exit)) yield* exit
+        if (Exit.isFailure(exit) && Exit.hasDies(exit)) return yield* exit
       }
     })
   )
