@@ -21,5 +21,7 @@ export const columnNameProblem = (name: string): string | undefined => {
   if (name.length > nameLengthMax) return `has ${name.length} characters; ${nameLengthMax} are allowed`
   if (name.startsWith("_")) return `is ${JSON.stringify(name)}; names that begin with "_" belong to the engine`
   if (control.test(name)) return `is ${JSON.stringify(name)}; control characters are not allowed`
+  // On the wire a name is UTF-8, where half a character cannot be told from another half.
+  if (!name.isWellFormed()) return `is ${JSON.stringify(name)}, which holds half a character`
   return undefined
 }

@@ -139,8 +139,6 @@ const readColumn = (
   if (typeof column.name !== "string") throw new Refusal(`${field}.name`, "must be a string")
   const problem = columnNameProblem(column.name)
   if (problem !== undefined) throw new Refusal(`${field}.name`, problem)
-  // On the wire a name is UTF-8, where half a character cannot be told from another half.
-  if (!column.name.isWellFormed()) throw new Refusal(`${field}.name`, "holds half a surrogate pair")
   if (column.nullable !== undefined && typeof column.nullable !== "boolean") {
     throw new Refusal(`${field}.nullable`, "must be true or false")
   }

@@ -48,7 +48,7 @@ describe("a schema document", () => {
     [column({ name: "n".repeat(129) }), "INVALID_SCHEMA columns[0].name: has 129 characters; 128 are allowed"],
     [
       "{\"columns\":[{\"name\":\"\\ud800\",\"type\":\"string\"}]}",
-      "INVALID_SCHEMA columns[0].name: holds half a surrogate"
+      "INVALID_SCHEMA columns[0].name: is \"\\ud800\", which holds half a character"
     ],
     [column({ type: "text" }), "INVALID_SCHEMA columns[0].type: \"text\" is no type; use bool, int32"],
     [column({ type: { list: "int32" } }), "INVALID_SCHEMA columns[0].type: must be bool, int32"],
