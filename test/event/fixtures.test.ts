@@ -83,6 +83,12 @@ const events: Readonly<Record<string, Event>> = {
     batches: [everything(), plain()],
     idempotency: undefined
   },
+  "rowsWritten-transaction-v1.bin": {
+    kind: "RowsWritten",
+    transactional: true,
+    batches: [plain()],
+    idempotency: undefined
+  },
   "rowsWritten-idempotent-v1.bin": {
     kind: "RowsWritten",
     transactional: false,

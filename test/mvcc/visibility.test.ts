@@ -92,6 +92,27 @@ describe("a reader", () => {
       assert.strictEqual(cut.position, 4)
     }))
 
+  it.live("within rows that stand alone sees those up to its position", () =>
+    Effect.gen(function*() {
+      const opened = yield* openEngine(yield* makeMemoryStorage)
+      const table = yield* registerTable(opened)
+      const rows = [["a", "1"], ["b", "2"], ["a", "3"]] as const
+      yield* opened.pipeline.commit({ ...writeOf(table, rows), transactional: false })
+      for (const position of [1, 2, 3, 4]) {
+        const snapshot = yield* opened.mvcc.snapshot({
+          asOf: { kind: "position", position: at(position) },
+          minPosition: at(0)
+        })
+        assert.strictEqual(snapshot.position, position)
+      }
+      assert.deepStrictEqual([1, 2, 3, 4].map((position) => valueAt(opened, table, "a", position)), [
+        undefined,
+        "1",
+        "1",
+        "3"
+      ])
+    }))
+
   it.effect("of a position that does not come gives up", () =>
     Effect.gen(function*() {
       const opened = yield* openEngine(yield* makeMemoryStorage)
