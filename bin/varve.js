@@ -12,7 +12,18 @@ const NODE_MAJOR_MIN = 24
 const script = fileURLToPath(import.meta.url)
 const root = dirname(dirname(script))
 
+/**
+ * A process that was started by the wrapper below dies with it: whoever kills the process that they started means this
+ * one too, and a server that stayed behind would hold its ports and its data directory.
+ */
+const endWithStarter = () => {
+  if (process.channel === undefined || process.channel === null) return
+  process.on("disconnect", () => process.kill(process.pid, "SIGKILL"))
+  process.channel.unref()
+}
+
 if (Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN) {
+  endWithStarter()
   // Parsing and stripping types is most of what starting costs; Node keeps the result in the system's folder for temporary files.
   module.enableCompileCache?.()
   // A clone runs from source. The published package runs what was compiled, because Node strips no types below node_modules.
@@ -28,7 +39,10 @@ if (Number(process.versions.node.split(".")[0]) >= NODE_MAJOR_MIN) {
     )
     process.exit(2)
   }
-  const child = spawn(node, [...process.execArgv, script, ...process.argv.slice(2)], { stdio: "inherit" })
+  // The channel tells the child when this process is gone: see `endWithStarter`.
+  const child = spawn(node, [...process.execArgv, script, ...process.argv.slice(2)], {
+    stdio: ["inherit", "inherit", "inherit", "ipc"]
+  })
   // Ctrl-C reaches the whole process group, so the child may see it twice: a second signal while draining must change nothing.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) process.on(signal, () => child.kill(signal))
   child.on("error", (cause) => {

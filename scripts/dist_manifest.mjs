@@ -4,7 +4,8 @@ import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-const { allowScripts: _1, exports, private: _2, scripts: _3, ...manifest } = JSON.parse(
+// A clone brings its own Node 24; whoever installs the package must have it.
+const { allowScripts: _1, engines: _4, exports, private: _2, scripts: _3, ...manifest } = JSON.parse(
   fs.readFileSync(path.join(root, "package.json"), "utf8")
 )
 
@@ -18,5 +19,11 @@ const compiled = Object.fromEntries(
 fs.mkdirSync(path.join(root, "dist"), { recursive: true })
 fs.writeFileSync(
   path.join(root, "dist", "package.json"),
-  `${JSON.stringify({ ...manifest, exports: { ...compiled, "./package.json": "./package.json" } }, null, 2)}\n`
+  `${
+    JSON.stringify(
+      { ...manifest, engines: { node: ">=24" }, exports: { ...compiled, "./package.json": "./package.json" } },
+      null,
+      2
+    )
+  }\n`
 )

@@ -53,6 +53,7 @@ export const reasons = {
   SCHEMA_VERSION_NOT_FOUND: missing,
   COLUMN_NOT_FOUND: invalid,
   KEY_NOT_FOUND: missing,
+  SERVICE_NOT_FOUND: missing,
   TENANT_EXISTS: exists,
   IDEMPOTENCY_CONFLICT: exists,
   TENANT_FORBIDDEN: { failure: "PERMISSION_DENIED", retryable: false },

@@ -295,7 +295,12 @@ const writeKey = (
   const end = key === undefined ? keyEnd : key.length
   const source = key ?? bytes
   if (start === end) {
-    return { reason: "INVALID_KEY", message: "is empty; give a key of 1 to 1024 bytes, or register a key column" }
+    return {
+      reason: "INVALID_KEY",
+      message: keyColumn >= 0 && !parts.deleted
+        ? `is empty: it is taken from column ${stored.schema.key}, which is empty`
+        : "is empty; give a key of 1 to 1024 bytes, or register a key column"
+    }
   }
   if (end - start > keyBytesMax) {
     return { reason: "INVALID_KEY", message: `has ${end - start} bytes; ${keyBytesMax} are allowed` }

@@ -4,6 +4,8 @@
  * The end of the messages means nothing: a cancelled call arrives as a clean end too. Only a commit message commits.
  */
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
@@ -20,6 +22,9 @@ import { type IngestRequest, read, readStreamMessage } from "./requestReader.ts"
  * group gathers while one is being synced.
  */
 const messagesInFlightMax = 64
+
+/** How long a stream that was committed waits for its client to end it. */
+const endWaitMax = Duration.seconds(1)
 
 /** What a client may have in flight beyond what was acknowledged. Flow control of HTTP/2 holds it to that. */
 const creditBytes = messageBytesMax
@@ -76,17 +81,25 @@ export const makeIngestStream =
         rejected: 0,
         bytes: 0
       }
+      const committed = yield* Deferred.make<void>()
       return requests.pipe(
         Stream.mapEffect((bytes) => readMessage(bytes, progress)),
         Stream.mapEffect((step) => step(write, caller), { concurrency: messagesInFlightMax }),
         Stream.mapEffect((finish) => finish(progress, startMillis)),
+        Stream.tap((answers) => isLast(answers) ? Deferred.succeed(committed, undefined) : Effect.void),
         Stream.flattenIterable,
-        Stream.takeUntil((answer) => answer.kind === "stats")
+        // Read on to the client's own end: a record behind the commit must not vanish without a word.
+        Stream.interruptWhen(Effect.andThen(Deferred.await(committed), Effect.sleep(endWaitMax)))
       )
     }))
 
 /** Runs once the steps of all messages before it are done: brings the progress up to date and says what to answer. */
-type Finish = (progress: Progress, startMillis: number) => Effect.Effect<ReadonlyArray<StreamAnswer>>
+type Finish = (
+  progress: Progress,
+  startMillis: number
+) => Effect.Effect<ReadonlyArray<StreamAnswer>, IngestionError>
+
+const isLast = (answers: ReadonlyArray<StreamAnswer>): boolean => answers.at(-1)?.kind === "stats"
 
 /** Runs beside the steps of other messages. */
 type Step = (write: WriteRecords, caller: Caller) => Effect.Effect<Finish, IngestionError>
@@ -97,10 +110,13 @@ const readMessage = Effect.fnUntraced(function*(
   progress: Progress
 ): Effect.fn.Return<Step, IngestionError> {
   const message = yield* read(() => readStreamMessage(bytes))
-  if (progress.committed) return yield* outOfOrder("commit: nothing may follow it; open another stream")
+  // Said in its turn, behind the answer to the commit.
+  if (progress.committed)
+    return () => Effect.succeed(() => outOfOrder("commit: nothing may follow it; open another stream"))
   switch (message.kind) {
     case "init": {
       if (progress.messages > 0) return yield* outOfOrder("init: it must be the first message of the stream")
+      if (message.durability === "REPLICATED") return yield* replicatedIsNotReached
       progress.messages++
       progress.tenant = message.tenant
       progress.table = message.table
@@ -145,6 +161,12 @@ const readMessage = Effect.fnUntraced(function*(
         )
     }
   }
+})
+
+const replicatedIsNotReached = new IngestionError({
+  reason: "DURABILITY_UNAVAILABLE",
+  field: "init.durability",
+  message: "init.durability: REPLICATED needs a log in an object store; this one reaches FSYNCED"
 })
 
 const outOfOrder = (message: string): IngestionError =>

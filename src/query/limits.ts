@@ -33,10 +33,15 @@ invariant(offsetMax + queryLimitMax < 2 ** 31, "rows of a page are counted by 32
 export const pageRows = (
   limit: number,
   otherwise: number = queryLimitDefault,
-  most: number = queryLimitMax
+  most: number = queryLimitMax,
+  field = "limit"
 ): number => {
   if (!Number.isSafeInteger(limit) || limit < 0 || limit > most) {
-    refuse("VALUE_OUT_OF_RANGE", "limit", `${limit} rows; up to ${most} are allowed, the cursor leads on from there`)
+    refuse(
+      "VALUE_OUT_OF_RANGE",
+      field,
+      `${limit} rows; up to ${most} are allowed at once, the answer leads on from there`
+    )
   }
   return limit === 0 ? otherwise : limit
 }

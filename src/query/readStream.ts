@@ -31,7 +31,7 @@ export const readStream = (
       const view = yield* openTable(foundation, request, caller)
       const plan = yield* refusals(() => planRows(view, request))
       const { batchRows, limit } = yield* refusals(() => ({
-        batchRows: pageRows(request.batchRows, batchRowsDefault, batchRowsMax),
+        batchRows: pageRows(request.batchRows, batchRowsDefault, batchRowsMax, "batch_rows"),
         limit: pageRows(request.limit, Number.POSITIVE_INFINITY, Number.MAX_SAFE_INTEGER)
       }))
       const feed = openFeed(plan.path, view.sources, plan.filter)

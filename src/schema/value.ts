@@ -5,7 +5,7 @@
 import { nestingDepthMax, valueBytesMax } from "../base/limits.ts"
 import type { Reason } from "../base/reason.ts"
 import type { Problem } from "./problem.ts"
-import { exact, parseTimestamp } from "./timestamp.ts"
+import { earliestMicros, exact, latestMicros, parseTimestamp } from "./timestamp.ts"
 import { type ColumnType, formatType, type Json, type PrimitiveType } from "./types.ts"
 
 /** A checked value: int64 and timestamps as number or bigint, bytes as bytes, nested values as normalised JSON. */
@@ -79,7 +79,9 @@ const checkPrimitive = (type: PrimitiveType, value: Json, field: string, depth: 
       return bytes.length > valueBytesMax ? tooLong(field) : { value: bytes }
     }
     case "timestamp": {
-      if (typeof value === "number" && Number.isSafeInteger(value * 1000)) return { value: value * 1000 }
+      if (typeof value === "number" && isTimestampMillis(value)) {
+        return { value: Number.isSafeInteger(value * 1000) ? value * 1000 : exact(BigInt(value) * 1000n) }
+      }
       const micros = typeof value === "string" ? parseTimestamp(value) : undefined
       return micros === undefined
         ? wrongType(type, value, field, "; send RFC 3339 text as \"2026-01-31T12:00:00Z\", or milliseconds since 1970")
@@ -104,6 +106,14 @@ const isBase64 = (text: string): boolean => {
 }
 
 const tooLong = (field: string): Checked => failed("VALUE_TOO_LONG", field, `longer than ${valueBytesMax} bytes`)
+
+const earliestMillis = Number(earliestMicros / 1000n)
+const latestMillis = Number(latestMicros / 1000n)
+
+/** Whether milliseconds since 1970 are within the years 1 to 9999 and hold no fraction of a microsecond. */
+const isTimestampMillis = (millis: number): boolean =>
+  millis >= earliestMillis && millis <= latestMillis &&
+  (Number.isInteger(millis) || Number.isSafeInteger(millis * 1000))
 
 const checkInt64 = (value: Json, field: string): Checked => {
   if (typeof value === "number") {

@@ -125,19 +125,21 @@ const syncFolder = (folder: string): Effect.Effect<void, StorageError> =>
     (descriptor) => call<void>("sync", folder, (done) => fs.fsync(descriptor, done))
   ))
 
-/** Makes a folder and those above it; new ones are synced into their parents. */
-const makeFolder = Effect.fnUntraced(function*(folder: string) {
-  const first = yield* call<string | undefined>(
-    "create",
-    folder,
-    (done) => fs.mkdir(folder, { recursive: true, mode: 0o750 }, done)
-  )
-  if (first === undefined) return
-  for (let made = folder;; made = path.dirname(made)) {
-    yield* syncFolder(path.dirname(made))
-    if (path.resolve(made) === path.resolve(first)) return
-  }
-})
+/**
+ * Makes a folder and those above it, each synced into its parent. One at a time: Node's own `recursive` never ends
+ * where a file system (such as /proc) lets no folder be made but says that the parent is missing.
+ */
+const makeFolder = (folder: string): Effect.Effect<void, StorageError> =>
+  Effect.suspend(() => {
+    if (fs.existsSync(folder)) return Effect.void
+    const parent = path.dirname(folder)
+    return makeFolder(parent).pipe(
+      Effect.andThen(call<void>("create", folder, (done) =>
+        fs.mkdir(folder, { mode: 0o750 }, (error) =>
+          done(error?.code === "EEXIST" ? null : error)))),
+      Effect.andThen(syncFolder(parent))
+    )
+  })
 
 const listFolder = (root: string, folder: string): Effect.Effect<ReadonlyArray<string>, StorageError> =>
   Effect.catch(

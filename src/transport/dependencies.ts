@@ -39,7 +39,9 @@ export const makeDependencies = Effect.fnUntraced(
           const { bytes } = mvcc.usage()
           return bytes < memoryBytesMax ? serving : {
             status: "degraded",
-            message: `rows in memory take ${showSize(bytes)}, the most that memtable.limit allows; writes are refused`
+            message: `rows in memory take ${showSize(bytes)}, and memtable.limit is ${
+              showSize(memoryBytesMax)
+            }; writes are refused`
           }
         })
       }

@@ -180,6 +180,17 @@ describe("values", () => {
   })
 })
 
+describe("timestamps", () => {
+  it.for([253402300799999, 9007199254741, -62135596800000, 1.5])("%d milliseconds since 1970", async (seen) => {
+    await ingest(["seen", { count: 1, seen }])
+    const { record } = await query.call(QueryService.method.getRecord, { tenantId: "t", table: "x", key: "seen" })
+    assert(record?.payload.case === "data" && typeof record.payload.value.seen === "string")
+    assert.strictEqual(Math.trunc(seen), new Date(record.payload.value.seen).getTime())
+  })
+  it("milliseconds beyond the year 9999", () =>
+    assertRefused(ingest(["seen", { count: 1, seen: 253402300800000 }]), INVALID_ARGUMENT, "data.seen"))
+})
+
 describe("keys", () => {
   it("an empty key", () => assertRefused(ingest(["", { count: 1 }]), INVALID_ARGUMENT, "key", "empty"))
   it("a key of 2 KiB", () =>
@@ -225,6 +236,8 @@ describe("names", () => {
       "expected_version"
     )
   })
+  it("the health of a service that is not there", () =>
+    assertRefused(ingestion.call(IngestionService.method.healthCheck, { service: "nope" }), NOT_FOUND, "nope"))
   it("a method that does not exist", () =>
     assertRefused(ingestion.callBytes("/varve.v1.IngestionService/Teleport", Buffer.alloc(0)), UNIMPLEMENTED))
 })
@@ -322,6 +335,41 @@ describe("streams", () => {
     await assertServing()
     const answer = await query.call(QueryService.method.getRecord, { tenantId: "t", table: "x", key: "streamed" })
     assert.strictEqual(answer.record?.key, "streamed")
+  })
+
+  it("a record behind the commit is refused, not dropped", async () => {
+    const call = open()
+    const ended = new Promise<grpc.ServiceError>((resolve) => call.on("error", resolve))
+    call.resume()
+    call.write(message([record("before-commit", { count: 1 })]))
+    call.write(Buffer.from(toBinary(
+      IngestStreamRequestSchema,
+      create(IngestStreamRequestSchema, { message: { case: "commit", value: {} } })
+    )))
+    call.write(message([record("behind-commit", { count: 1 })]))
+    call.end()
+    const error = await ended
+    assert.strictEqual(error.code, INVALID_ARGUMENT)
+    assert.include(error.details, "commit")
+    const before = { tenantId: "t", table: "x", key: "before-commit" }
+    assert.strictEqual((await query.call(QueryService.method.getRecord, before)).record?.key, "before-commit")
+    await assertRefused(
+      query.call(QueryService.method.getRecord, { tenantId: "t", table: "x", key: "behind-commit" }),
+      NOT_FOUND
+    )
+  })
+
+  it("a committed stream ends although its client keeps it open", async () => {
+    const call = open()
+    const ended = new Promise<void>((resolve, reject) => call.on("end", resolve).on("error", reject))
+    call.resume()
+    call.write(message([record("kept-open", { count: 1 })]))
+    call.write(Buffer.from(toBinary(
+      IngestStreamRequestSchema,
+      create(IngestStreamRequestSchema, { message: { case: "commit", value: {} } })
+    )))
+    await ended
+    call.end()
   })
 
   it("garbage in a stream ends it with its reason", async () => {

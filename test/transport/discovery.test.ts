@@ -82,7 +82,11 @@ describe("reflection", () => {
     Effect.gen(function*() {
       const { port } = yield* serve()
       const { out } = yield* curl(port, "", "--list-services")
-      expect(out.trim().split("\n").toSorted()).toEqual(["varve.v1.AdminService", "varve.v1.IngestionService"])
+      expect(out.trim().split("\n").toSorted()).toEqual([
+        "grpc.health.v1.Health",
+        "varve.v1.AdminService",
+        "varve.v1.IngestionService"
+      ])
     }))
 
   it.live("is there in v1alpha too, which older tools speak", () =>

@@ -1,8 +1,10 @@
 /** From the engine's values to those of the generated messages. */
-import { create } from "@bufbuild/protobuf"
+import { create, type DescService } from "@bufbuild/protobuf"
 import { type Duration, DurationSchema, type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt"
+import * as Effect from "effect/Effect"
 import type { Durability as ReachedDurability } from "../../mvcc/intent.ts"
 import type { Condition, Health } from "../health.ts"
+import type { Refusal } from "../status.ts"
 import { Durability, HealthStatus } from "./generated/varve/v1/record_pb.ts"
 
 /** The timestamp of microseconds since 1970. */
@@ -33,7 +35,21 @@ const healthStatuses: Readonly<Record<Condition, HealthStatus>> = {
 }
 
 /** A health report as the services' own HealthCheck methods tell it. */
-export const healthAnswer = (health: Health) => ({
+/** Health of a service, which a request names fully, by its last word, or not at all. */
+export const healthOf = (
+  service: DescService,
+  name: string,
+  health: Effect.Effect<Health>
+): Effect.Effect<ReturnType<typeof healthAnswer>, Refusal> =>
+  name === "" || name === service.typeName || name === service.name
+    ? Effect.map(health, healthAnswer)
+    : Effect.fail({
+      reason: "SERVICE_NOT_FOUND",
+      field: "service",
+      message: `service: ${JSON.stringify(name)} is not served here; leave it empty, or ask for ${service.typeName}`
+    })
+
+const healthAnswer = (health: Health) => ({
   status: healthStatuses[health.status],
   dependencies: health.dependencies.map(({ message, name, status }) => ({
     name,

@@ -7,7 +7,7 @@ import { isRetryable } from "../../base/reason.ts"
 import { Ingestion, type RecordError, type StreamAnswer } from "../../ingestion/Ingestion.ts"
 import type { Health } from "../health.ts"
 import { statusOf } from "../status.ts"
-import { durabilityOf, durationOf, healthAnswer, timestampOf } from "./convert.ts"
+import { durabilityOf, durationOf, healthOf, timestampOf } from "./convert.ts"
 import { IngestionService, type IngestStreamResponseSchema } from "./generated/varve/v1/ingestion_pb.ts"
 import type { ErrorDetailSchema } from "./generated/varve/v1/record_pb.ts"
 import { implement, type Implementation } from "./method.ts"
@@ -106,7 +106,7 @@ export const makeIngestionHandlers = Effect.fnUntraced(
           memtableCount: status.memtableCount,
           lastPosition: BigInt(status.lastPosition)
         })),
-      healthCheck: () => Effect.map(health, healthAnswer)
+      healthCheck: ({ service }) => healthOf(IngestionService, service, health)
     })
   }
 )

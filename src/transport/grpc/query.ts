@@ -7,7 +7,7 @@ import { Query, type QueryStreamAnswer } from "../../query/Query.ts"
 import { refusals } from "../../query/refusals.ts"
 import type { RecordRow, ResultColumn } from "../../query/result.ts"
 import type { Health } from "../health.ts"
-import { healthAnswer } from "./convert.ts"
+import { healthOf } from "./convert.ts"
 import {
   GetHistoryResponseSchema,
   GetRecordResponseSchema,
@@ -123,7 +123,7 @@ export const makeQueryHandlers = Effect.fnUntraced(
           Effect.flatMap(refusals(() => Request.explainRequest(request)), (asked) => query.explain(asked, caller)),
           Answer.explainAnswer
         ),
-      healthCheck: () => Effect.map(health, healthAnswer)
+      healthCheck: ({ service }) => healthOf(QueryService, service, health)
     })
   }
 )

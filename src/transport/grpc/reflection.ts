@@ -5,6 +5,7 @@ import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt"
 import type * as grpc from "@grpc/grpc-js"
 import { ReflectionService } from "@grpc/reflection"
 import { file_google_rpc_error_details } from "./generated/google/rpc/error_details_pb.ts"
+import { Health } from "./generated/grpc/health/v1/health_pb.ts"
 
 /** A file and everything that it imports, each once. */
 const withImports = (file: DescFile, seen: Set<DescFile>): void => {
@@ -13,8 +14,9 @@ const withImports = (file: DescFile, seen: Set<DescFile>): void => {
   for (const dependency of file.dependencies) withImports(dependency, seen)
 }
 
-/** Lets a server describe some services, with everything that their messages need. */
-export const addReflection = (server: grpc.Server, services: ReadonlyArray<DescService>): void => {
+/** Lets a server describe some services and its health service, with everything that their messages need. */
+export const addReflection = (server: grpc.Server, own: ReadonlyArray<DescService>): void => {
+  const services = [...own, Health]
   const files = new Set<DescFile>()
   for (const service of services) withImports(service.file, files)
   // No message of ours names the error details, but tools that show an error look them up.

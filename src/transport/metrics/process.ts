@@ -39,12 +39,12 @@ export const registerProcess = Effect.fnUntraced(
       read,
       labels
     })
-    const delayAt = (quantile: string, percentile: number): Series =>
+    const delayAt = (percentile: number): Series =>
       gauge(
         "varve_event_loop_delay_seconds",
         "How late the event loop ran, beyond the interval of the samples, since the program started.",
         () => Math.max(0, delay.percentile(percentile) / 1e9 - samplingMillis / 1e3),
-        { quantile }
+        { percentile: String(percentile) }
       )
     yield* register([
       gauge("varve_build_info", "Always 1; the labels say which build runs.", () => 1, {
@@ -65,9 +65,9 @@ export const registerProcess = Effect.fnUntraced(
           return (system + user) / 1e6
         }
       },
-      delayAt("0.5", 50),
-      delayAt("0.99", 99),
-      delayAt("1", 100)
+      delayAt(50),
+      delayAt(99),
+      delayAt(100)
     ])
   }
 )
