@@ -33,7 +33,7 @@ export const benchReads = async (
     if (fromBinary(GetRecordResponseSchema, response).record?.key !== key) throw new Error(`${key} was not found`)
   }
   const figures: Array<Figure> = []
-  for (const width of [1, 16]) {
+  for (const width of [1, 4, 16]) {
     figures.push(
       await measure(`GetRecord, ${sizes.requests} requests, ${width} in flight: p99`, "ms", sizes.runs, async () => {
         const start = performance.now()
