@@ -6,10 +6,12 @@ import { fileURLToPath } from "node:url"
 import "./install.mjs"
 
 // Whoever kills npm, which passes on no SIGKILL, means the server too: left behind it would hold its ports and its data.
-const npm = process.ppid
-setInterval(() => {
-  if (process.ppid !== npm) process.kill(process.pid, "SIGKILL")
-}, 250).unref()
+if (process.env.npm_lifecycle_event === "start") {
+  const npm = process.ppid
+  setInterval(() => {
+    if (process.ppid !== npm) process.kill(process.pid, "SIGKILL")
+  }, 250).unref()
+}
 
 process.argv.splice(1, 1, fileURLToPath(new URL("../bin/varve.js", import.meta.url)), "serve")
 await import("../bin/varve.js")
