@@ -3,6 +3,7 @@
  * comparison of it works on the numbers.
  */
 import { equalRanges, hashRange } from "../base/bytes.ts"
+import { doubleSlots } from "../base/hashSlots.ts"
 import { TextVector } from "./vector.ts"
 
 /** Distinct byte strings, numbered from 0 in the order of their arrival. Codes never change. */
@@ -53,22 +54,8 @@ export class Dictionary {
     this.values.set(code, bytes.subarray(start, end))
     this.slots[2 * slot] = hash
     this.slots[2 * slot + 1] = code + 1
-    if (this.count * 4 > this.slots.length) this.rehash()
+    if (this.count * 4 > this.slots.length) this.slots = doubleSlots(this.slots)
     return code
-  }
-
-  private rehash(): void {
-    const old = this.slots
-    const next = new Int32Array(old.length * 2)
-    const mask = (next.length >> 1) - 1
-    for (let i = 0; i < old.length; i += 2) {
-      if (old[i + 1] === 0) continue
-      let slot = old[i] & mask
-      while (next[2 * slot + 1] !== 0) slot = (slot + 1) & mask
-      next[2 * slot] = old[i]
-      next[2 * slot + 1] = old[i + 1]
-    }
-    this.slots = next
   }
 }
 

@@ -6,6 +6,7 @@
  * Growing needs no keys either, since the hashes are kept.
  */
 import { equalRanges } from "../base/bytes.ts"
+import { doubleSlots } from "../base/hashSlots.ts"
 import type { TextVector } from "../event/vector.ts"
 
 const slotsMin = 1024
@@ -77,18 +78,8 @@ export class KeyIndex {
   }
 
   private grow(): void {
-    const old = this.slots
-    const next = new Int32Array(old.length * 2)
-    const mask = old.length - 1
-    for (let i = 0; i < old.length; i += 2) {
-      if (old[i + 1] === 0) continue
-      let slot = old[i] & mask
-      while (next[2 * slot + 1] !== 0) slot = (slot + 1) & mask
-      next[2 * slot] = old[i]
-      next[2 * slot + 1] = old[i + 1]
-    }
-    this.slots = next
-    this.mask = mask
+    this.mask = this.slots.length - 1
+    this.slots = doubleSlots(this.slots)
   }
 }
 

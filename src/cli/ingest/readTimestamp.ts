@@ -1,4 +1,5 @@
 /** Timestamps of millions of rows: the forms that programs write, without a regular expression or a Date. */
+import { daysInMonth, daysSinceEpoch } from "../../base/calendar.ts"
 import { parseTimestamp } from "../../schema/timestamp.ts"
 
 const zero = 48
@@ -14,19 +15,6 @@ const pairAt = (text: string, at: number): number => {
   const tens = text.charCodeAt(at) - zero
   const ones = text.charCodeAt(at + 1) - zero
   return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN
-}
-
-const daysOfMonth = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-
-const isLeap = (year: number): boolean => year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
-
-/** Days since 1970 of a date in the Gregorian calendar: years begin in March, so that the leap day comes last. */
-const daysSince1970 = (year: number, month: number, day: number): number => {
-  const shifted = month > 2 ? year : year - 1
-  const era = Math.floor(shifted / 400)
-  const yearOfEra = shifted - era * 400
-  const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1
-  return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468
 }
 
 /** Microseconds of a fraction of at most six digits that ends before the Z at the text's end; NaN for anything else. */
@@ -56,12 +44,12 @@ const parseUsual = (text: string): number | undefined => {
   const day = pairAt(text, 8)
   const [hour, minute, second] = [pairAt(text, 11), pairAt(text, 14), pairAt(text, 17)]
   const fraction = length === 20 ? 0 : text.charCodeAt(19) === dot ? fractionAt(text, 20) : Number.NaN
-  const lastDay = month === 2 && isLeap(year) ? 29 : daysOfMonth[month - 1]
+  const lastDay = daysInMonth(year, month)
   // A NaN is in no range.
   const isValid = year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= lastDay && hour <= 23 && minute <= 59 &&
     second <= 59 && fraction >= 0
   if (!isValid) return undefined
-  const seconds = daysSince1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
+  const seconds = daysSinceEpoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
   const micros = seconds * 1_000_000 + fraction
   return Number.isSafeInteger(micros) ? micros : undefined
 }

@@ -1,4 +1,5 @@
 /** The everyday form of a timestamp, read off the wire without making a string. */
+import { daysInMonth, daysSinceEpoch } from "../../base/calendar.ts"
 
 const zero = 48
 const nine = 57
@@ -41,19 +42,4 @@ export const timestampInBytes = (bytes: Uint8Array, start: number, end: number):
     }
   }
   return ((daysSinceEpoch(year, month, day) * 24 + hour) * 3600 + minute * 60 + second) * 1_000_000 + micros
-}
-
-const monthDays = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-
-const daysInMonth = (year: number, month: number): number =>
-  month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : monthDays[month - 1]
-
-/** Days from 1970-01-01 in the Gregorian calendar, counting years from March so that leap days come last. */
-const daysSinceEpoch = (year: number, month: number, day: number): number => {
-  const y = month <= 2 ? year - 1 : year
-  const era = Math.floor(y / 400)
-  const yearOfEra = y - era * 400
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1
-  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear
-  return era * 146_097 + dayOfEra - 719_468
 }
