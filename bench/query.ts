@@ -15,9 +15,11 @@ import { Engine, EngineService, memtableBytesDefault } from "../src/mvcc/Engine.
 import { EngineState } from "../src/mvcc/engineState.ts"
 import { makeMvcc } from "../src/mvcc/makeMvcc.ts"
 import { Mvcc } from "../src/mvcc/Mvcc.ts"
+import { SegmentFiles } from "../src/mvcc/SegmentFiles.ts"
 import { makeQuery } from "../src/query/makeQuery.ts"
 import type { AggregateFunction, AggregateRequest, QueryRequest, QueryService } from "../src/query/Query.ts"
 import { canonicalDocument, parseDocument } from "../src/schema/document.ts"
+import { noSegments } from "../test/support/segmentFiles.ts"
 import { describeMachine, type Figure, formatFigure, measure } from "./harness.ts"
 import { keyOf, makeRandom } from "./workload.ts"
 
@@ -79,6 +81,7 @@ const fill = (rows: number): QueryService => {
   return Effect.runSync(
     Effect.flatMap(makeMvcc, (mvcc) => Effect.provideService(makeQuery, Mvcc, Mvcc.of(mvcc))).pipe(
       Effect.provideService(Engine, new EngineService(state)),
+      Effect.provideService(SegmentFiles, noSegments),
       Effect.provideService(Catalog, makeCatalog(() => state.catalog))
     )
   )

@@ -9,8 +9,9 @@ import type { Ingestion } from "../src/ingestion/Ingestion.ts"
 import type { CommitPipeline } from "../src/mvcc/CommitPipeline.ts"
 import type { Engine, RecoveryError } from "../src/mvcc/Engine.ts"
 import type { Mvcc } from "../src/mvcc/Mvcc.ts"
+import type { SegmentFiles } from "../src/mvcc/SegmentFiles.ts"
 import type { Query } from "../src/query/Query.ts"
-import type { StorageError } from "../src/storage/BlockStorage.ts"
+import type { BlockStorage, StorageError } from "../src/storage/BlockStorage.ts"
 import type { WalOptions } from "../src/wal/makeWal.ts"
 import type { Wal, WalError } from "../src/wal/Wal.ts"
 import * as AdministrationLayer from "./AdministrationLayer.ts"
@@ -19,35 +20,53 @@ import * as IngestionLayer from "./IngestionLayer.ts"
 import * as MvccLayer from "./MvccLayer.ts"
 import * as QueryLayer from "./QueryLayer.ts"
 import * as SchemaLayer from "./SchemaLayer.ts"
+import * as StorageLayer from "./StorageLayer.ts"
 import * as WalLayer from "./WalLayer.ts"
 
 /** What an engine offers, from the programs down to the log. */
-export type Services = Administration | Ingestion | Query | Catalog | CommitPipeline | Mvcc | Engine | Wal
+export type Services =
+  | Administration
+  | Ingestion
+  | Query
+  | Catalog
+  | CommitPipeline
+  | Mvcc
+  | Engine
+  | SegmentFiles
+  | Wal
+  | BlockStorage
 
 /** Why an engine cannot start. Each has a `message` that names the file or directory and the way out. */
 export type StartError = WalError | StorageError | RecoveryError
 
-/** The engine over a log, which decides where everything lies. */
+/** How to run an engine on a storage. */
+export interface EngineOptions extends MvccLayer.MvccOptions, WalOptions {}
+
+/** The engine over a storage, in which its log and its segments lie. */
 export const layerOver = <E>(
-  log: Layer.Layer<Wal, E>,
-  options: MvccLayer.MvccOptions = {}
+  storage: Layer.Layer<BlockStorage, E>,
+  options: EngineOptions = {}
 ): Layer.Layer<Services, E | WalError | RecoveryError> =>
   Layer.mergeAll(AdministrationLayer.layer, IngestionLayer.layer, QueryLayer.layer).pipe(
     Layer.provideMerge(CatalogLayer.layer),
     Layer.provideMerge(MvccLayer.layer(options)),
     Layer.provide(SchemaLayer.layer),
-    Layer.provideMerge(log)
+    Layer.provideMerge(WalLayer.layer(options)),
+    Layer.provideMerge(storage)
   )
 
 /** How to keep an engine's data in a directory. */
-export interface EmbeddedOptions extends MvccLayer.MvccOptions, WalOptions {
+export interface EmbeddedOptions extends EngineOptions {
   /** The directory, which is made where it does not exist and which one engine owns at a time. */
   readonly directory: string
 }
 
 /** The engine in a directory of this machine. Each call makes another layer: keep it in a const where it is used twice. */
 export const layer = ({ directory, ...options }: EmbeddedOptions): Layer.Layer<Services, StartError> =>
-  layerOver(WalLayer.layerFile({ root: directory, ...options }), options)
+  layerOver(StorageLayer.layerFile({ root: directory }), options)
+
+/** In memory log files are small, and nothing is gained by allocating ahead. */
+export const memoryOptions: EngineOptions = { segmentBytes: 4 * 1024 * 1024, aheadBytes: 0 }
 
 const mvccOptions = (values: Values): MvccLayer.MvccOptions => ({
   memtableBytesMax: values["memtable.size"],
@@ -60,7 +79,7 @@ const mvccOptions = (values: Values): MvccLayer.MvccOptions => ({
 export const layerConfiguration: Layer.Layer<Services, StartError, Configuration> = Layer.unwrap(
   Effect.map(Configuration, (values): Layer.Layer<Services, StartError> =>
     values["wal.backend"] === "memory"
-      ? layerOver(WalLayer.layerMemory, mvccOptions(values))
+      ? layerOver(StorageLayer.layerMemory, { ...memoryOptions, ...mvccOptions(values) })
       : layer({
         directory: values["storage.data_dir"],
         // The log's files hold whole words.

@@ -2,11 +2,14 @@
 import * as Layer from "effect/Layer"
 import type { RecoveryError } from "../src/mvcc/Engine.ts"
 import type { WalError } from "../src/wal/Wal.ts"
-import { layerOver, type Services } from "./Embedded.ts"
-import * as WalLayer from "./WalLayer.ts"
+import { layerOver, memoryOptions, type Services } from "./Embedded.ts"
+import * as StorageLayer from "./StorageLayer.ts"
 
 /** One engine for everyone who provides this layer within one scope. */
-export const layer: Layer.Layer<Services, WalError | RecoveryError> = layerOver(WalLayer.layerMemory)
+export const layer: Layer.Layer<Services, WalError | RecoveryError> = layerOver(
+  StorageLayer.layerMemory,
+  memoryOptions
+)
 
 /** An engine of its own wherever it is provided. */
 export const layerFresh: Layer.Layer<Services, WalError | RecoveryError> = Layer.fresh(layer)

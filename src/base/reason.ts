@@ -70,6 +70,7 @@ export const reasons = {
   STARTING: unavailable,
   DRAINING: unavailable,
   LOG_UNAVAILABLE: unavailable,
+  SEGMENT_UNAVAILABLE: unavailable,
   DAMAGED: { failure: "DATA_LOSS", retryable: false },
   NOT_SUPPORTED: { failure: "UNIMPLEMENTED", retryable: false },
   UNEXPECTED: { failure: "INTERNAL", retryable: false }

@@ -2,7 +2,9 @@
  * The catalog's state: tenants, their tables and every version of each table's schema. It is a fold of the log and is
  * never changed in place: a reader keeps the state it took for as long as it likes.
  */
-import type { Position } from "../base/position.ts"
+import { compareBytes } from "../base/bytes.ts"
+import * as Position from "../base/position.ts"
+import type { SegmentEntry, TableSettings } from "../event/Event.ts"
 import type { BatchShape } from "../event/rowBatch.ts"
 import { type TableSchema, vectorKind } from "../schema/types.ts"
 
@@ -25,7 +27,7 @@ export interface SchemaVersion {
   /** The document as it was registered, in canonical form. */
   readonly definition: string
   /** Its place in the log. */
-  readonly position: Position
+  readonly position: Position.Position
   /** Microseconds since 1970. */
   readonly registeredAt: number
   /** How rows of this version lie in memory. */
@@ -40,6 +42,59 @@ export interface Table {
   readonly name: string
   /** Version v is at v - 1. */
   readonly versions: ReadonlyArray<SchemaVersion>
+  readonly settings: TableSettings
+  /** Oldest first, as `byAge` orders them. Rows in memory are newer than all of them. */
+  readonly segments: ReadonlyArray<SegmentEntry>
+  /** Every row up to this position is in segments. */
+  readonly flushedThrough: Position.Position
+  /** Snapshots below this position may miss versions, and are refused. */
+  readonly horizon: Position.Position
+  /** Oldest first; both parts grow. */
+  readonly expirations: ReadonlyArray<Expiration>
+}
+
+/** From a position on, rows with an event time before `before` (microseconds) are gone. */
+export interface Expiration {
+  readonly position: Position.Position
+  readonly before: number
+}
+
+/** What a table has until someone chooses otherwise: nothing is ever forgotten. */
+export const settingsDefault: TableSettings = {
+  history: { keep: "all" },
+  ttlMicros: null,
+  compaction: { strategy: "leveled" },
+  indexes: []
+}
+
+/** A table without rows. */
+export const newTable = (id: number, tenant: string, name: string): Table => ({
+  id,
+  tenant,
+  name,
+  versions: [],
+  settings: settingsDefault,
+  segments: [],
+  flushedThrough: Position.zero,
+  horizon: Position.zero,
+  expirations: []
+})
+
+/**
+ * Orders segments from the oldest to the newest: deeper levels first, within level 0 by their positions. A key's
+ * versions in a newer segment are all newer than those in an older one; segments of one level below 0 share no keys.
+ */
+export const byAge = (left: SegmentEntry, right: SegmentEntry): number =>
+  right.level - left.level ||
+  (left.level === 0 ? left.lastPosition - right.lastPosition : compareBytes(left.firstKey, right.firstKey))
+
+/** Rows with an event time before this, in microseconds, are gone for a snapshot at a position; -Infinity: none. */
+export const expiredBefore = (table: Table, position: Position.Position): number => {
+  const { expirations } = table
+  for (let i = expirations.length - 1; i >= 0; i--) {
+    if (expirations[i].position <= position) return expirations[i].before
+  }
+  return Number.NEGATIVE_INFINITY
 }
 
 export interface CatalogState {

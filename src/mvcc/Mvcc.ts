@@ -7,8 +7,14 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import type { Position } from "../base/position.ts"
 import type { Reason } from "../base/reason.ts"
+import type { SegmentEntry } from "../event/Event.ts"
+import type { Segment } from "../segment/Segment.ts"
+import type { SegmentError } from "../segment/SegmentError.ts"
+import type { Marks } from "./marks.ts"
+import type { Memtable } from "./memtable.ts"
 import type { TableVersions } from "./tableVersions.ts"
 
 /** Which past a read wants: a position, a commit time in microseconds, or the newest. */
@@ -24,11 +30,34 @@ export interface Snapshot {
   readonly time: number
 }
 
-/** Memory that versions hold. */
+/** A segment as a reader has it. */
+export interface SegmentView {
+  readonly entry: SegmentEntry
+  /** Its rows that versions outside of it supersede, up to the snapshot's position. */
+  readonly marks: Marks
+  /** The file, opened by whoever is first. Good until the reader's scope closes. */
+  readonly open: Effect.Effect<Segment, MvccError>
+}
+
+/** A table's rows as one reader has them, whatever is flushed or merged meanwhile. */
+export interface TableRows {
+  /** Oldest first; see `byAge`. */
+  readonly segments: ReadonlyArray<SegmentView>
+  /** Oldest first, and newer than all segments. Those that began after the snapshot are left out. */
+  readonly memtables: ReadonlyArray<Memtable>
+}
+
+/** Memory that versions hold, and who reads them. */
 export interface MvccUsage {
+  /** Of memtables and marks. */
   readonly bytes: number
   readonly memtables: number
+  /** Versions in memtables. */
   readonly rows: number
+  /** Reads that run now. */
+  readonly readers: number
+  /** Positions that cursors hold. */
+  readonly heldPositions: number
 }
 
 /** Why no snapshot could be had. */
@@ -37,6 +66,10 @@ export class MvccError extends Schema.TaggedError<MvccError>()("MvccError", {
   message: Schema.String,
   field: Schema.String
 }) {}
+
+/** A segment that could not be read, as an error of a read. */
+export const fromSegmentError = ({ message, reason }: SegmentError): MvccError =>
+  new MvccError({ reason: reason === "Storage" ? "SEGMENT_UNAVAILABLE" : "DAMAGED", message, field: "" })
 
 export interface MvccService {
   /** The newest position that readers may see: everything up to it is as durable as it was promised to be. */
@@ -52,6 +85,20 @@ export interface MvccService {
   }) => Effect.Effect<Snapshot, MvccError>
   /** The versions of a table, by the table's number; `undefined` while it has no rows. */
   readonly versions: (table: number) => TableVersions | undefined
+  /**
+   * Opens a table's rows at a position until the scope closes; meanwhile compaction keeps what the position sees. For a
+   * scan, the marks of segments are complete up to the position; a lookup by key needs none. Fails with BELOW_HORIZON
+   * where the position's versions may be gone, with DAMAGED and SEGMENT_UNAVAILABLE where files cannot be read.
+   */
+  readonly openTable: (
+    table: number,
+    position: Position,
+    purpose: "scan" | "lookup"
+  ) => Effect.Effect<TableRows, MvccError, Scope.Scope>
+  /** Keeps what a position sees for some minutes more, for a cursor to come back to. */
+  readonly hold: (position: Position) => Effect.Effect<void>
+  /** The oldest position that is read or held; `Position.max` where none is. */
+  readonly oldestRead: Effect.Effect<Position>
   /** When the row at a position was committed, in microseconds. */
   readonly commitTime: (position: Position) => number
   readonly usage: () => MvccUsage

@@ -104,7 +104,8 @@ export const makeCommitGroup = (engine: EngineService, wal: WalService, options:
     const { commitTime, positions } = written.success
     for (let i = 0; i < staged.length; i++) {
       invariant(positions[i] === staged[i].first, "the log gives the positions that were decided on")
-      state.fold(staged[i].event, positions[i], commitTime)
+      const { event, intent } = staged[i]
+      state.fold(event, positions[i], commitTime, intent.kind === "catalog" ? intent.handOver : undefined)
     }
     engine.publish()
     const durability: Durability = sync ? "FSYNCED" : "MEMORY"

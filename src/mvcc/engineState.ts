@@ -8,6 +8,7 @@ import { foldCatalog } from "../catalog/fold.ts"
 import { type CatalogState, empty } from "../catalog/state.ts"
 import { type Event, type RowsWritten, spanOf } from "../event/Event.ts"
 import { CommitTimes } from "./commitTimes.ts"
+import type { HandOver } from "./handOver.ts"
 import { Receipts } from "./receipts.ts"
 import { TableVersions } from "./tableVersions.ts"
 
@@ -28,23 +29,52 @@ export class EngineState {
     this.memtableBytesMax = memtableBytesMax
   }
 
-  /** Folds one event, whose frame begins at `first` and was committed at `commitTime` (microseconds). */
-  fold(event: Event, first: Position.Position, commitTime: number): void {
+  /**
+   * Folds one event, whose frame begins at `first` and was committed at `commitTime` (microseconds). `handOver` is what
+   * the publisher of segments knows beyond the event; it says how fast marks are found, never what a read answers.
+   */
+  fold(event: Event, first: Position.Position, commitTime: number, handOver?: HandOver): void {
     invariant(first > this.position, "events are folded in the order of their positions")
     const span = spanOf(event)
     if (event.kind === "RowsWritten") this.foldRows(event, first, span, commitTime)
-    else this.catalog = foldCatalog(this.catalog, event, first, commitTime)
+    else {
+      this.catalog = foldCatalog(this.catalog, event, first, commitTime)
+      if (event.kind === "SegmentsPublished") this.takeSegments(event.tableId, handOver)
+    }
     this.commitTimes.append(first, span, commitTime, event.kind === "RowsWritten" && event.transactional)
     this.position = Position.advance(first, span - 1)
+  }
+
+  /** The versions of a table of the catalog. */
+  tableVersions(table: number): TableVersions {
+    invariant(this.catalog.tables.has(table), `rows belong to a table of the catalog (${table})`)
+    let versions = this.tables.get(table)
+    if (versions === undefined) {
+      versions = new TableVersions(table, this.memtableBytesMax)
+      this.tables.set(table, versions)
+    }
+    return versions
+  }
+
+  /** Brings a table's versions to what the catalog says of its segments. */
+  takeSegments(tableId: number, handOver?: HandOver): void {
+    const { flushedThrough, segments } = this.catalog.tables.get(tableId)!
+    const versions = this.tableVersions(tableId)
+    const before = versions.byteLength
+    versions.publish(segments, flushedThrough, handOver)
+    this.bytes += versions.byteLength - before
   }
 
   private foldRows(event: RowsWritten, first: Position.Position, span: number, commitTime: number): void {
     let at = first
     for (const batch of event.batches) {
       const table = this.tableVersions(batch.shape.table)
-      const before = table.byteLength
-      table.append(batch, at)
-      this.bytes += table.byteLength - before
+      // A batch is in one memtable, and a memtable becomes a segment whole: so do these rows, or none of them.
+      if (at > this.catalog.tables.get(table.table)!.flushedThrough) {
+        const before = table.byteLength
+        table.append(batch, at)
+        this.bytes += table.byteLength - before
+      }
       at = Position.advance(at, batch.count)
     }
     if (event.idempotency !== undefined) {
@@ -57,15 +87,5 @@ export class EngineState {
         contentHash: contentHash.slice()
       })
     }
-  }
-
-  private tableVersions(table: number): TableVersions {
-    invariant(this.catalog.tables.has(table), `rows belong to a table of the catalog (${table})`)
-    let versions = this.tables.get(table)
-    if (versions === undefined) {
-      versions = new TableVersions(table, this.memtableBytesMax)
-      this.tables.set(table, versions)
-    }
-    return versions
   }
 }

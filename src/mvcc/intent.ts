@@ -7,6 +7,7 @@ import type { Reason } from "../base/reason.ts"
 import type { CatalogEvent } from "../catalog/fold.ts"
 import type { CatalogState } from "../catalog/state.ts"
 import type { RowBatch } from "../event/rowBatch.ts"
+import type { HandOver } from "./handOver.ts"
 
 /** How safe a write is: in the log but unsynced, synced to disk, stored by the replicated object store. */
 export type Durability = "MEMORY" | "FSYNCED" | "REPLICATED"
@@ -32,6 +33,8 @@ export interface CatalogIntent {
   readonly kind: "catalog"
   /** The event that makes the change, `undefined` where there is nothing to change, or why it is refused. */
   readonly propose: (catalog: CatalogState) => CatalogEvent | Refusal | undefined
+  /** Of segments that are published: see `EngineState.fold`. */
+  readonly handOver?: HandOver
 }
 
 export type Intent = RowsIntent | CatalogIntent

@@ -46,6 +46,8 @@ export class Memtable {
   hasDeleted = false
   readonly columns: Array<MemtableColumn>
   readonly index: KeyIndex
+  /** The older versions of rows [0, settled) that are in segments are marked there. */
+  settled = 0
 
   /**
    * `like`: the memtable before it, of the same shape. The new one will probably grow as large, so it gets the room at

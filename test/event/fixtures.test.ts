@@ -120,6 +120,13 @@ describe("a frozen layout", () => {
   })
 
   it("has a number that no other layout ever gets", () => {
-    assert.deepStrictEqual(frameKinds, { TenantCreated: 1, SchemaRegistered: 2, RowsWritten: 3 })
+    assert.deepStrictEqual(frameKinds, {
+      TenantCreated: 1,
+      SchemaRegistered: 2,
+      RowsWritten: 3,
+      TableConfigured: 4,
+      SegmentsPublished: 5,
+      RowsExpired: 6
+    })
   })
 })

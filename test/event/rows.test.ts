@@ -107,7 +107,7 @@ describe("an event", () => {
     }
   })
 
-  it.each([0, 4, 5, 255, 65_535])("of the unknown kind %i is refused, for a newer version wrote it", (kind) => {
+  it.each([0, 7, 8, 255, 65_535])("of the unknown kind %i is refused, for a newer version wrote it", (kind) => {
     assert.throws(() => decodeEvent(kind, new Uint8Array(64)), FormatError, `event kind ${kind} is unknown`)
   })
 

@@ -96,7 +96,7 @@ describe("recovery", () => {
     Effect.gen(function*() {
       const { engine, mvcc } = yield* openEngine(yield* makeMemoryStorage)
       assert.strictEqual(mvcc.position(), 0)
-      assert.deepStrictEqual(mvcc.usage(), { bytes: 0, memtables: 0, rows: 0 })
+      assert.deepStrictEqual(mvcc.usage(), { bytes: 0, memtables: 0, rows: 0, readers: 0, heldPositions: 0 })
       assert.deepStrictEqual(dump(engine.state).tenants, [])
     }))
 })

@@ -20,6 +20,7 @@ import type { RowsIntent } from "../../src/mvcc/intent.ts"
 import { type CommitPipelineOptions, makeCommitPipeline } from "../../src/mvcc/makeCommitPipeline.ts"
 import { makeMvcc } from "../../src/mvcc/makeMvcc.ts"
 import { Mvcc, type MvccService } from "../../src/mvcc/Mvcc.ts"
+import { makeSegmentFiles, SegmentFiles, type SegmentFilesService } from "../../src/mvcc/SegmentFiles.ts"
 import { Decoders, makeDecoders } from "../../src/schema/Decoders.ts"
 import { BlockStorage, type BlockStorageService } from "../../src/storage/BlockStorage.ts"
 import { makeWal, type WalOptions } from "../../src/wal/makeWal.ts"
@@ -29,6 +30,7 @@ import { rowOf } from "./randomBatch.ts"
 /** An engine and all that it is made of. */
 export interface OpenEngine {
   readonly engine: EngineService
+  readonly files: SegmentFilesService
   readonly wal: WalService
   readonly pipeline: CommitPipelineService
   readonly mvcc: MvccService
@@ -41,6 +43,7 @@ export interface OpenEngine {
 export interface EngineSetting extends Partial<CommitPipelineOptions> {
   readonly memtableBytesMax?: number
   readonly wal?: WalOptions
+  readonly cacheBytesMax?: number
   /** Stands between the pipeline and the log. */
   readonly gate?: Gate
 }
@@ -66,7 +69,15 @@ export const openEngine = Effect.fnUntraced(function*(
     syncInterval: setting.syncInterval ?? Duration.millis(20),
     memoryBytesMax: setting.memoryBytesMax ?? 1024 * 1024 * 1024
   }).pipe(Effect.provideService(Engine, engine), Effect.provideService(Wal, wal))
-  const mvcc = yield* Effect.provideService(makeMvcc, Engine, engine)
+  const files = yield* Effect.provideService(
+    makeSegmentFiles({ cacheBytesMax: setting.cacheBytesMax ?? 1024 * 1024 }),
+    BlockStorage,
+    storage
+  )
+  const mvcc = yield* makeMvcc.pipe(
+    Effect.provideService(Engine, engine),
+    Effect.provideService(SegmentFiles, files)
+  )
   const catalog = makeCatalog(() => engine.state.catalog)
   const provide = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     effect.pipe(
@@ -78,6 +89,7 @@ export const openEngine = Effect.fnUntraced(function*(
     )
   return {
     engine,
+    files,
     wal,
     pipeline,
     mvcc,

@@ -15,11 +15,13 @@ import { Engine, EngineService } from "../../../src/mvcc/Engine.ts"
 import { EngineState } from "../../../src/mvcc/engineState.ts"
 import { makeMvcc } from "../../../src/mvcc/makeMvcc.ts"
 import { Mvcc } from "../../../src/mvcc/Mvcc.ts"
+import { SegmentFiles } from "../../../src/mvcc/SegmentFiles.ts"
 import { makeQuery } from "../../../src/query/makeQuery.ts"
 import type { QueryService } from "../../../src/query/Query.ts"
 import type { Value } from "../../../src/query/result.ts"
 import { canonicalDocument, parseDocument } from "../../../src/schema/document.ts"
 import type { Column } from "../../../src/schema/types.ts"
+import { noSegments } from "../../support/segmentFiles.ts"
 
 export const tenant = "acme"
 export const tableName = "events"
@@ -116,6 +118,7 @@ export class Dataset {
     return Effect.runSync(
       Effect.flatMap(makeMvcc, (mvcc) => Effect.provideService(makeQuery, Mvcc, Mvcc.of(mvcc))).pipe(
         Effect.provideService(Engine, this.engine),
+        Effect.provideService(SegmentFiles, noSegments),
         Effect.provideService(Catalog, makeCatalog(() => this.state.catalog))
       )
     )
