@@ -1,0 +1,222 @@
+/** One worker thread, seen from the main thread: gives it jobs, serves their storage, and notices its death. */
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Scope from "effect/Scope"
+import { Worker } from "node:worker_threads"
+import type { BlockStorageService, StorageError } from "../../storage/BlockStorage.ts"
+import { SegmentError } from "../SegmentError.ts"
+import { buffersOf } from "./plainRows.ts"
+import type {
+  FromThread,
+  JobKind,
+  JobOrder,
+  JobOutcome,
+  JobReport,
+  StorageAnswer,
+  StorageOperation,
+  ToThread
+} from "./protocol.ts"
+import { type SegmentJobError, SegmentThreadError } from "./SegmentWorkers.ts"
+import { serveStorage } from "./serveStorage.ts"
+
+/** The module stands beside this one, as TypeScript in the repository, compiled in the package. */
+const threadModule = new URL(import.meta.url.endsWith(".ts") ? "./threadMain.ts" : "./threadMain.js", import.meta.url)
+
+/** Short-lived objects get little room: what they hold in buffers is given back soon. */
+const maxYoungGenerationSizeMb = 8
+
+/** How a thread is started. */
+export interface SegmentThreadOptions {
+  /** Most megabytes of JavaScript objects; vectors and buffers lie outside of it. */
+  readonly heapMegabytesMax: number
+  /** Told when the thread dies, which is to say ends without `close`. */
+  readonly onDeath: (error: SegmentThreadError) => void
+}
+
+interface ActiveJob {
+  readonly kind: JobKind
+  readonly outcome: Deferred.Deferred<JobReport, SegmentJobError>
+  /** Does a call of the job in a fiber, which ends with the job. */
+  readonly serve: (call: number, operation: StorageOperation) => void
+  /** Whether the thread has said how it ended, or can say nothing more. */
+  hasEnded: boolean
+}
+
+export class SegmentThread {
+  private readonly worker: Worker
+  private readonly jobs = new Map<number, ActiveJob>()
+  private readonly onDeath: SegmentThreadOptions["onDeath"]
+  private lastJob = 0
+  private isClosing = false
+  private uncaught: unknown
+
+  /** Starts the thread. It can be given jobs at once. */
+  constructor(options: SegmentThreadOptions) {
+    this.onDeath = options.onDeath
+    this.worker = new Worker(threadModule, {
+      name: "varve-segment",
+      resourceLimits: { maxOldGenerationSizeMb: options.heapMegabytesMax, maxYoungGenerationSizeMb }
+    })
+    this.worker.on("message", (message: FromThread) => this.hear(message))
+    this.worker.on("error", (error) => {
+      this.uncaught = error
+    })
+    // A message that cannot be read back leaves nobody who knows what it said.
+    this.worker.on("messageerror", (error) => {
+      this.uncaught = error
+      void this.worker.terminate()
+    })
+    this.worker.on("exit", (code) => this.end(code))
+    this.worker.unref()
+  }
+
+  /** How many jobs it has. */
+  get jobCount(): number {
+    return this.jobs.size
+  }
+
+  /** Whether it has a job of a kind. */
+  has(kind: JobKind): boolean {
+    for (const job of this.jobs.values()) if (job.kind === kind) return true
+    return false
+  }
+
+  /**
+   * Does a job with that storage. An interruption cancels it: operations of the storage that have begun are waited
+   * for, and no more begin; the thread itself stops a little later.
+   */
+  readonly run = (order: JobOrder, storage: BlockStorageService): Effect.Effect<JobReport, SegmentJobError> =>
+    Effect.suspend(() => {
+      const job = ++this.lastJob
+      return Effect.acquireUseRelease(
+        Scope.make(),
+        (scope) =>
+          Effect.flatMap(this.admit(job, order, storage, scope), (active) => {
+            this.post({ kind: "start", job, order }, order.kind === "write" ? buffersOf(order.rows) : [])
+            return Deferred.await(active.outcome)
+          }),
+        (scope, exit) =>
+          Effect.suspend(() => {
+            const active = this.jobs.get(job)
+            this.jobs.delete(job)
+            if (active?.hasEnded === false) this.post({ kind: "cancel", job }, [])
+            return Effect.ensuring(Scope.close(scope, exit), Effect.sync(() => this.rest()))
+          })
+      )
+    })
+
+  /** Ends the thread, whatever it is doing. */
+  readonly close: Effect.Effect<void> = Effect.promise(async () => {
+    this.isClosing = true
+    await this.worker.terminate()
+  })
+
+  /** Takes a job on: from now on its calls are served. */
+  private readonly admit = Effect.fnUntraced(
+    function*(this: SegmentThread, job: number, order: JobOrder, storage: BlockStorageService, scope: Scope.Scope) {
+      const perform = serveStorage(storage, scope)
+      const outcome = yield* Deferred.make<JobReport, SegmentJobError>()
+      // Made after the scope of files, so that it is closed before them: no file is closed that is in use.
+      const fork = yield* Scope.provide(FiberSet.makeRuntime<never, void, never>(), scope)
+      const active: ActiveJob = {
+        kind: order.kind,
+        outcome,
+        hasEnded: false,
+        serve: (call, operation) => {
+          fork(Effect.flatMap(Effect.exit(perform(operation)), (exit) => this.answer(job, call, exit, outcome)))
+        }
+      }
+      this.jobs.set(job, active)
+      this.worker.ref()
+      return active
+    }
+  )
+
+  private answer(
+    job: number,
+    call: number,
+    exit: Exit.Exit<StorageAnswer, StorageError>,
+    outcome: ActiveJob["outcome"]
+  ): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (Exit.isSuccess(exit)) {
+        const answer = exit.value
+        this.post({ kind: "answer", job, call, answer }, answer instanceof Uint8Array ? [answer.buffer] : [])
+        return Effect.void
+      }
+      const failure = Cause.findError(exit.cause)
+      if (failure._tag === "Failure") return Effect.asVoid(Deferred.failCause(outcome, failure.failure))
+      const { message, path, reason } = failure.success
+      this.post({ kind: "answer", job, call, error: { reason, path, message } }, [])
+      return Effect.void
+    })
+  }
+
+  private post(message: ToThread, transfer: ReadonlyArray<ArrayBuffer>): void {
+    this.worker.postMessage(message, transfer)
+  }
+
+  private hear(message: FromThread): void {
+    const active = this.jobs.get(message.job)
+    // A cancelled job goes on until it hears of it.
+    if (active === undefined) return
+    if (message.kind === "call") return active.serve(message.call, message.operation)
+    active.hasEnded = true
+    Deferred.doneUnsafe(active.outcome, effectOf(message.outcome))
+  }
+
+  /** The thread is gone: its jobs fail. */
+  private end(code: number): void {
+    const error = this.isClosing ? stopped() : deathOf(this.uncaught, code)
+    for (const active of this.jobs.values()) {
+      active.hasEnded = true
+      Deferred.doneUnsafe(active.outcome, Effect.fail(error))
+    }
+    if (!this.isClosing) this.onDeath(error)
+  }
+
+  /** Lets the process end where it has nothing else to do. */
+  private rest(): void {
+    if (this.jobs.size === 0) this.worker.unref()
+  }
+}
+
+const effectOf = (outcome: JobOutcome): Effect.Effect<JobReport, SegmentJobError> => {
+  switch (outcome.kind) {
+    case "done":
+      return Effect.succeed(outcome.report)
+    case "failed":
+      return Effect.fail(new SegmentError(outcome.error))
+    case "defect":
+      return Effect.die(outcome.defect)
+  }
+}
+
+/** What jobs fail with that their caller's engine leaves no time for. */
+export const stopped = (): SegmentThreadError =>
+  new SegmentThreadError({
+    reason: "Died",
+    message: "the threads that make segments were stopped; nothing was written"
+  })
+
+const deathOf = (uncaught: unknown, code: number): SegmentThreadError => {
+  const isOutOfMemory = uncaught instanceof Error && "code" in uncaught && uncaught.code === "ERR_WORKER_OUT_OF_MEMORY"
+  const why = uncaught === undefined
+    ? `it ended with code ${code}`
+    : uncaught instanceof Error
+    ? uncaught.stack ?? uncaught.message
+    : String(uncaught)
+  return isOutOfMemory
+    ? new SegmentThreadError({
+      reason: "OutOfMemory",
+      message: "the thread that made the segment ran out of memory; its job wrote nothing. " +
+        "Make memtables and segments smaller, or give the thread a larger heap"
+    })
+    : new SegmentThreadError({
+      reason: "Died",
+      message: `the thread that made the segment died; its job wrote nothing and can be tried again: ${why}`
+    })
+}

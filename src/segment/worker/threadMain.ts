@@ -1,0 +1,92 @@
+/**
+ * The module that a thread of segments runs. It loads what jobs need and nothing else: this is what starting costs.
+ *
+ * Anything thrown here outside of a job ends the thread; the main thread sees it and says why.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { parentPort } from "node:worker_threads"
+import { invariant } from "../../base/invariant.ts"
+import type { SegmentError } from "../SegmentError.ts"
+import type { SegmentSummary } from "../write/SegmentSummary.ts"
+import { writeJob } from "./jobs.ts"
+import { buffersOf, freeBuffers, fromPlainRows } from "./plainRows.ts"
+import type { FromThread, JobOrder, JobOutcome, JobReport, ToThread } from "./protocol.ts"
+import { type RemoteStorage, remoteStorage } from "./remoteStorage.ts"
+
+const port = parentPort
+invariant(port !== null, "the module of a worker thread runs in one")
+
+interface RunningJob {
+  readonly remote: RemoteStorage
+  readonly fiber: Fiber.Fiber<JobReport, SegmentError>
+}
+
+const jobs = new Map<number, RunningJob>()
+
+const post = (message: FromThread, transfer: ReadonlyArray<ArrayBuffer>): void => port.postMessage(message, transfer)
+
+/** A summary whose keys and bounds lie in no larger buffer. */
+const ownSummary = (summary: SegmentSummary): SegmentSummary => ({
+  ...summary,
+  minKey: summary.minKey.slice(),
+  maxKey: summary.maxKey.slice(),
+  columns: summary.columns.map((column) => ({
+    ...column,
+    min: typeof column.min === "object" ? column.min.slice() : column.min,
+    max: typeof column.max === "object" ? column.max.slice() : column.max
+  }))
+})
+
+const perform = (order: JobOrder, { storage }: RemoteStorage): Effect.Effect<JobReport, SegmentError> =>
+  Effect.map(
+    Effect.ensuring(
+      writeJob(storage, { ...order, rows: fromPlainRows(order.rows) }),
+      Effect.sync(() => freeBuffers(buffersOf(order.rows)))
+    ),
+    (result): JobReport => ({ kind: "write", summary: ownSummary(result.summary), order: result.order })
+  )
+
+const outcomeOf = (exit: Exit.Exit<JobReport, SegmentError>): JobOutcome => {
+  if (Exit.isSuccess(exit)) return { kind: "done", report: exit.value }
+  const thrown = Cause.squash(exit.cause)
+  if (Cause.hasFails(exit.cause)) {
+    const { file, message, offset, reason } = thrown as SegmentError
+    return { kind: "failed", error: { reason, message, file, ...(offset === undefined ? {} : { offset }) } }
+  }
+  return { kind: "defect", defect: thrown instanceof Error ? thrown : new Error(String(thrown)) }
+}
+
+const start = (job: number, order: JobOrder): void => {
+  const remote = remoteStorage(job, post)
+  const fiber = Effect.runFork(perform(order, remote))
+  jobs.set(job, { remote, fiber })
+  fiber.addObserver((exit) => {
+    // A cancelled job is no longer there.
+    if (!jobs.delete(job)) return
+    const outcome = outcomeOf(exit)
+    post({ kind: "end", job, outcome }, outcome.kind === "done" ? [outcome.report.order.buffer] : [])
+  })
+}
+
+const cancel = (job: number): void => {
+  const running = jobs.get(job)
+  jobs.delete(job)
+  running?.fiber.interruptUnsafe()
+  running?.remote.cancel()
+}
+
+port.on("message", (message: ToThread) => {
+  switch (message.kind) {
+    case "start":
+      return start(message.job, message.order)
+    case "cancel":
+      return cancel(message.job)
+    case "answer":
+      return jobs.get(message.job)?.remote.answer(message)
+    default:
+      throw new Error(`a thread of segments was told something unknown: ${JSON.stringify(message)}`)
+  }
+})
