@@ -1,0 +1,4 @@
+import { makeInlineWorkers } from "../../../src/segment/worker/inlineWorkers.ts"
+import { workersConformance } from "./conformance.ts"
+
+workersConformance("inline", makeInlineWorkers)
