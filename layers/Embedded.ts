@@ -10,16 +10,21 @@ import type { CommitPipeline } from "../src/mvcc/CommitPipeline.ts"
 import type { Engine, RecoveryError } from "../src/mvcc/Engine.ts"
 import type { Mvcc } from "../src/mvcc/Mvcc.ts"
 import type { SegmentFiles } from "../src/mvcc/SegmentFiles.ts"
+import type { ProcessorOptions } from "../src/processor/makeProcessor.ts"
+import type { Processor } from "../src/processor/Processor.ts"
 import type { Query } from "../src/query/Query.ts"
 import type { BlockStorage, StorageError } from "../src/storage/BlockStorage.ts"
+import type { SegmentWorkers } from "../src/segment/worker/SegmentWorkers.ts"
 import type { WalOptions } from "../src/wal/makeWal.ts"
 import type { Wal, WalError } from "../src/wal/Wal.ts"
 import * as AdministrationLayer from "./AdministrationLayer.ts"
 import * as CatalogLayer from "./CatalogLayer.ts"
 import * as IngestionLayer from "./IngestionLayer.ts"
 import * as MvccLayer from "./MvccLayer.ts"
+import * as ProcessorLayer from "./ProcessorLayer.ts"
 import * as QueryLayer from "./QueryLayer.ts"
 import * as SchemaLayer from "./SchemaLayer.ts"
+import * as SegmentWorkersLayer from "./SegmentWorkersLayer.ts"
 import * as StorageLayer from "./StorageLayer.ts"
 import * as WalLayer from "./WalLayer.ts"
 
@@ -32,6 +37,7 @@ export type Services =
   | CommitPipeline
   | Mvcc
   | Engine
+  | Processor
   | SegmentFiles
   | Wal
   | BlockStorage
@@ -40,14 +46,20 @@ export type Services =
 export type StartError = WalError | StorageError | RecoveryError
 
 /** How to run an engine on a storage. */
-export interface EngineOptions extends MvccLayer.MvccOptions, WalOptions {}
+export interface EngineOptions extends MvccLayer.MvccOptions, WalOptions, Partial<ProcessorOptions> {}
 
-/** The engine over a storage, in which its log and its segments lie. */
+/** The engine over a storage, in which its log and its segments lie. `workers` make the segments. */
 export const layerOver = <E>(
   storage: Layer.Layer<BlockStorage, E>,
+  workers: Layer.Layer<SegmentWorkers, never, BlockStorage>,
   options: EngineOptions = {}
 ): Layer.Layer<Services, E | WalError | RecoveryError> =>
-  Layer.mergeAll(AdministrationLayer.layer, IngestionLayer.layer, QueryLayer.layer).pipe(
+  Layer.mergeAll(
+    AdministrationLayer.layer,
+    IngestionLayer.layer,
+    QueryLayer.layer,
+    Layer.provide(ProcessorLayer.layer(options), workers)
+  ).pipe(
     Layer.provideMerge(CatalogLayer.layer),
     Layer.provideMerge(MvccLayer.layer(options)),
     Layer.provide(SchemaLayer.layer),
@@ -63,14 +75,15 @@ export interface EmbeddedOptions extends EngineOptions {
 
 /** The engine in a directory of this machine. Each call makes another layer: keep it in a const where it is used twice. */
 export const layer = ({ directory, ...options }: EmbeddedOptions): Layer.Layer<Services, StartError> =>
-  layerOver(StorageLayer.layerFile({ root: directory }), options)
+  layerOver(StorageLayer.layerFile({ root: directory }), SegmentWorkersLayer.layerThreads(), options)
 
 /** In memory log files are small, and nothing is gained by allocating ahead. */
 export const memoryOptions: EngineOptions = { segmentBytes: 4 * 1024 * 1024, aheadBytes: 0 }
 
-const mvccOptions = (values: Values): MvccLayer.MvccOptions => ({
+const engineOptions = (values: Values): EngineOptions => ({
   memtableBytesMax: values["memtable.size"],
   memoryBytesMax: values["memtable.limit"],
+  memoryBytesFlush: values["memtable.limit"] / 2,
   sync: values["wal.sync"],
   syncInterval: Duration.millis(values["wal.sync_interval"])
 })
@@ -79,11 +92,14 @@ const mvccOptions = (values: Values): MvccLayer.MvccOptions => ({
 export const layerConfiguration: Layer.Layer<Services, StartError, Configuration> = Layer.unwrap(
   Effect.map(Configuration, (values): Layer.Layer<Services, StartError> =>
     values["wal.backend"] === "memory"
-      ? layerOver(StorageLayer.layerMemory, { ...memoryOptions, ...mvccOptions(values) })
+      ? layerOver(StorageLayer.layerMemory, SegmentWorkersLayer.layerInline, {
+        ...memoryOptions,
+        ...engineOptions(values)
+      })
       : layer({
         directory: values["storage.data_dir"],
         // The log's files hold whole words.
         segmentBytes: Math.floor(values["wal.segment_size"] / 8) * 8,
-        ...mvccOptions(values)
+        ...engineOptions(values)
       }))
 )

@@ -3,11 +3,13 @@ import * as Layer from "effect/Layer"
 import type { RecoveryError } from "../src/mvcc/Engine.ts"
 import type { WalError } from "../src/wal/Wal.ts"
 import { layerOver, memoryOptions, type Services } from "./Embedded.ts"
+import * as SegmentWorkersLayer from "./SegmentWorkersLayer.ts"
 import * as StorageLayer from "./StorageLayer.ts"
 
 /** One engine for everyone who provides this layer within one scope. */
 export const layer: Layer.Layer<Services, WalError | RecoveryError> = layerOver(
   StorageLayer.layerMemory,
+  SegmentWorkersLayer.layerInline,
   memoryOptions
 )
 

@@ -67,6 +67,7 @@ export const reasons = {
   MEMORY_LIMIT: exhausted,
   STORAGE_FULL: exhausted,
   BACK_PRESSURE: exhausted,
+  SEGMENTS_CHANGED: { failure: "ABORTED", retryable: true },
   STARTING: unavailable,
   DRAINING: unavailable,
   LOG_UNAVAILABLE: unavailable,

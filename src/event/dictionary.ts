@@ -10,7 +10,7 @@ import { TextVector } from "./vector.ts"
 export class Dictionary {
   count = 0
   /** The value of code c is row c. */
-  readonly values = new TextVector(16)
+  values = new TextVector(16)
   /** Open addressing: [hash, code + 1] pairs; 0 = free. At most half full. */
   private slots = new Int32Array(64)
 
@@ -38,6 +38,15 @@ export class Dictionary {
     }
   }
 
+  /** The same codes in memory of their own. */
+  copy(): Dictionary {
+    const copy = new Dictionary()
+    copy.count = this.count
+    copy.values = this.values.copy(this.count)
+    copy.slots = this.slots.slice()
+    return copy
+  }
+
   get byteLength(): number {
     return this.values.byteLength + this.slots.byteLength
   }
@@ -62,14 +71,15 @@ export class Dictionary {
 /** A text column as codes into a dictionary. The code under a null is 0 and means nothing. */
 export class DictionaryVector {
   readonly kind = "dictionary"
-  readonly dictionary = new Dictionary()
+  readonly dictionary: Dictionary
   codes: Uint32Array<ArrayBuffer>
   nulls: Uint8Array<ArrayBuffer>
   hasNulls = false
 
-  constructor(capacity: number) {
+  constructor(capacity: number, dictionary = new Dictionary()) {
     this.codes = new Uint32Array(capacity)
     this.nulls = new Uint8Array(capacity)
+    this.dictionary = dictionary
   }
 
   reserve(capacity: number, count: number): void {
@@ -113,6 +123,15 @@ export class DictionaryVector {
     text.nulls.set(this.nulls)
     text.hasNulls = this.hasNulls
     return text
+  }
+
+  /** Rows [0, count), and the dictionary, in memory of their own. */
+  copy(count: number): DictionaryVector {
+    const copy = new DictionaryVector(0, this.dictionary.copy())
+    copy.codes = this.codes.slice(0, count)
+    copy.nulls = this.nulls.slice(0, count)
+    copy.hasNulls = this.hasNulls
+    return copy
   }
 
   /** Bytes that `count` rows and the dictionary take. */

@@ -31,6 +31,11 @@ const resized = <A extends NumberArray | Uint32Array | BigInt64Array>(array: A, 
   return next
 }
 
+const copyNulls = (
+  { hasNulls, nulls }: { readonly hasNulls: boolean; readonly nulls: Uint8Array<ArrayBuffer> },
+  count: number
+): Uint8Array<ArrayBuffer> => hasNulls ? nulls.slice(0, count) : new Uint8Array(count)
+
 /** Numbers of at most 53 bits: bool (0 or 1), int32, float32 and float64 columns. */
 export class NumberVector {
   readonly kind: "bool" | "int32" | "float32" | "float64"
@@ -73,6 +78,15 @@ export class NumberVector {
     } else if (this.hasNulls) {
       this.nulls.fill(0, at, at + count)
     }
+  }
+
+  /** Rows [0, count) in memory of their own. */
+  copy(count: number): NumberVector {
+    const copy = new NumberVector(this.kind, 0)
+    copy.values = this.values.slice(0, count)
+    copy.nulls = copyNulls(this, count)
+    copy.hasNulls = this.hasNulls
+    return copy
   }
 
   /** Bytes that `count` rows take. */
@@ -153,6 +167,16 @@ export class Int64Vector {
     } else if (this.hasNulls) {
       this.nulls.fill(0, at, at + count)
     }
+  }
+
+  /** Rows [0, count) in memory of their own. */
+  copy(count: number): Int64Vector {
+    const copy = new Int64Vector(0)
+    copy.values = this.values.slice(0, count)
+    copy.wide = this.wide?.slice(0, count)
+    copy.nulls = copyNulls(this, count)
+    copy.hasNulls = this.hasNulls
+    return copy
   }
 
   usedBytes(count: number): number {
@@ -237,6 +261,16 @@ export class TextVector {
   /** Orders two rows by their bytes. */
   compare(left: number, right: number): number {
     return compareBytes(this.get(left), this.get(right))
+  }
+
+  /** Rows [0, count) in memory of their own. */
+  copy(count: number): TextVector {
+    const copy = new TextVector(0)
+    copy.offsets = this.offsets.slice(0, count + 1)
+    copy.heap = this.heap.slice(0, this.offsets[count])
+    copy.nulls = copyNulls(this, count)
+    copy.hasNulls = this.hasNulls
+    return copy
   }
 
   usedBytes(count: number): number {

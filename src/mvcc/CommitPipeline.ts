@@ -38,12 +38,16 @@ export interface PipelineStatus {
   readonly pendingBytes: number
   /** Why nothing can be committed any more; `undefined` while all is well. */
   readonly stopped: string | undefined
+  /** Requests that waited for memory, and how long all of them together. */
+  readonly waits: number
+  readonly waitedMillis: number
 }
 
 export interface CommitPipelineService {
   /**
    * Runs an effect that decodes a request of so many bytes and commits it, when there is room: this is the bound on
-   * the memory of requests in flight. Waits its turn; fails with BACK_PRESSURE where too many wait already.
+   * the memory of requests in flight, and where writers are slowed down as rows fill the memory. Waits its turn; fails
+   * with BACK_PRESSURE where too many wait already, with MEMORY_LIMIT where memory stays full.
    */
   readonly admit: <A, E, R>(bytes: number, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CommitError, R>
   /**
@@ -52,6 +56,8 @@ export interface CommitPipelineService {
    * certain: intents are decided in the order in which that happens.
    */
   readonly commit: (intent: Intent, onQueued?: () => void) => Effect.Effect<CommitReceipt, CommitError>
+  /** Says how fast rows leave the memory: so many bytes in so many milliseconds. Writers are slowed down to that. */
+  readonly freed: (bytes: number, millis: number) => void
   readonly status: () => PipelineStatus
 }
 

@@ -3,6 +3,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { FormatError } from "../base/byteCursor.ts"
@@ -29,6 +30,9 @@ export class RecoveryError extends Schema.TaggedError<RecoveryError>()("Recovery
 /** The state, and those who wait for it to move on. */
 export class EngineService {
   readonly state: EngineState
+  /** Opened when memtables wait to become segments, or rows hold more than `bytesNoticed`. */
+  readonly flushDue = Latch.makeUnsafe(false)
+  bytesNoticed = Number.POSITIVE_INFINITY
   private readonly waiting = new Set<{ readonly position: Position.Position; readonly resume: () => void }>()
 
   constructor(state: EngineState) {
@@ -37,6 +41,8 @@ export class EngineService {
 
   /** Wakes those whose position has been reached. Called when a group has been folded, whole. */
   publish(): void {
+    const { bytes, sealedTables } = this.state
+    if (sealedTables.size > 0 || bytes > this.bytesNoticed) this.flushDue.openUnsafe()
     for (const waiter of this.waiting) {
       if (waiter.position > this.state.position) continue
       this.waiting.delete(waiter)

@@ -15,8 +15,11 @@ import type { Appended, FrameInput, WalError, WalReason, WalService } from "../w
 import { CommitError, type CommitReceipt } from "./CommitPipeline.ts"
 import { decide, type Decision } from "./decide.ts"
 import type { EngineService } from "./Engine.ts"
-import { GroupState } from "./groupState.ts"
+import { GroupState, versionKey } from "./groupState.ts"
 import { type Durability, type Intent, type Refusal, refuse } from "./intent.ts"
+import { fromSegmentError } from "./Mvcc.ts"
+import type { SegmentFilesService } from "./SegmentFiles.ts"
+import { storedVersion } from "./storedVersions.ts"
 
 /** An intent that waits, and where its answer goes. */
 export interface Waiting {
@@ -45,15 +48,29 @@ interface Settled extends Waiting {
   readonly decision: Exclude<Decision, { readonly kind: "append" }>
 }
 
+/** What intents have to know of segments, and those for which it could not be read. */
+interface Stored {
+  readonly versions: ReadonlyMap<string, Position.Position>
+  readonly failures: ReadonlyMap<Intent, Refusal>
+}
+
+const nothingStored: Stored = { versions: new Map(), failures: new Map() }
+
 /** Makes the function that commits a group; it must be called by one fiber at a time. */
-export const makeCommitGroup = (engine: EngineService, wal: WalService, options: GroupOptions) => {
+export const makeCommitGroup = (
+  engine: EngineService,
+  wal: WalService,
+  files: SegmentFilesService,
+  options: GroupOptions
+) => {
   const { state } = engine
   // One buffer for all groups: a group's frames are written before the next one is encoded.
   const buffer = new ByteWriter(1024 * 1024)
 
   return Effect.fnUntraced(function*(waiting: ReadonlyArray<Waiting>) {
     const now = Math.max(yield* micros, state.commitTimes.timeOf(Position.max))
-    const group = new GroupState(state, now)
+    const stored = yield* findStored(waiting)
+    const group = new GroupState(state, now, stored.versions)
     const staged: Array<Staged> = []
     const settled: Array<Settled> = []
     let sync = options.syncDefault
@@ -61,7 +78,7 @@ export const makeCommitGroup = (engine: EngineService, wal: WalService, options:
     // Decide every intent in the order of arrival, each on the state that those before it lead to.
     buffer.reset()
     for (const { answer, intent } of waiting) {
-      const decision = limited(decide(group, intent))
+      const decision = stored.failures.get(intent) ?? limited(decide(group, intent))
       const wantsSync = intent.kind === "catalog" || intent.durability === "FSYNCED"
       if (decision.kind !== "append") {
         // What an earlier intent wrote without a sync is to be as durable as this one asks for.
@@ -120,6 +137,32 @@ export const makeCommitGroup = (engine: EngineService, wal: WalService, options:
     }
     for (const { answer, decision } of settled) settle(answer, decision, commitTime)
   })
+
+  /**
+   * The versions that intents expect, of keys that memory does not hold. Nothing that a group decides on changes while
+   * they are read: only this function's caller changes it.
+   */
+  function findStored(waiting: ReadonlyArray<Waiting>): Effect.Effect<Stored> {
+    const wanted = waiting.filter(({ intent }) => intent.kind === "rows" && intent.expectedVersion !== undefined)
+    return wanted.length === 0 ? Effect.succeed(nothingStored) : Effect.gen(function*() {
+      const versions = new Map<string, Position.Position>()
+      const failures = new Map<Intent, Refusal>()
+      for (const { intent } of wanted) {
+        if (intent.kind !== "rows") continue
+        const { keys, shape } = intent.batches[0]
+        const table = state.tables.get(shape.table)
+        const key = keys.get(0)
+        if (table === undefined || table.segments.length === 0 || table.find(key, Position.max) !== undefined) continue
+        const found = yield* Effect.result(storedVersion(files, table, key))
+        if (found._tag === "Success") versions.set(versionKey(shape.table, key), found.success)
+        else {
+          const { field, message, reason } = fromSegmentError(found.failure)
+          failures.set(intent, refuse(reason, field, message))
+        }
+      }
+      return { versions, failures }
+    })
+  }
 
   function settle(answer: Waiting["answer"], decision: Settled["decision"], commitTime: number): void {
     switch (decision.kind) {

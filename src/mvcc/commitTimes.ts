@@ -39,6 +39,16 @@ export class CommitTimes {
     return entry < this.count ? this.times[entry] : this.count === 0 ? 0 : this.times[this.count - 1]
   }
 
+  /** `timeOf` of each of the first `count` positions, which ascend, into `times`. */
+  fillTimes(positions: Float64Array, count: number, times: Float64Array): void {
+    if (count === 0) return
+    let entry = this.entryOf(positions[0] as Position.Position)
+    for (let i = 0; i < count; i++) {
+      while (entry < this.count && this.lasts[entry] < positions[i]) entry++
+      times[i] = entry < this.count ? this.times[entry] : this.count === 0 ? 0 : this.times[this.count - 1]
+    }
+  }
+
   /**
    * The position itself, or the end of the transaction that it lies in: a snapshot there sees every version at or below
    * the position, and each transaction whole.

@@ -22,6 +22,8 @@ export class EngineState {
   position: Position.Position = Position.zero
   /** Bytes of memory that rows hold. */
   bytes = 0
+  /** Tables with memtables that wait to become segments; the processor takes them out. */
+  readonly sealedTables = new Set<number>()
   private readonly memtableBytesMax: number
 
   /** `memtableBytesMax`: see `TableVersions`. It says how rows are kept, never what a read answers. */
@@ -74,6 +76,7 @@ export class EngineState {
         const before = table.byteLength
         table.append(batch, at)
         this.bytes += table.byteLength - before
+        if (table.hasSealed) this.sealedTables.add(table.table)
       }
       at = Position.advance(at, batch.count)
     }

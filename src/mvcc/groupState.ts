@@ -15,14 +15,21 @@ export class GroupState implements DecisionState {
   catalog: CatalogState
   private readonly base: EngineState
   private readonly commitTime: number
+  private readonly stored: ReadonlyMap<string, Position.Position>
   private readonly receipts = new Map<string, Receipt>()
   private readonly staged: Array<{ readonly event: RowsWritten; readonly first: Position.Position }> = []
   /** By table and key; made when the first intent of the group asks, then kept up to date. */
   private versions: Map<string, Position.Position> | undefined
   private next: Position.Position
 
-  constructor(base: EngineState, commitTime: number) {
+  /** `stored` has the versions of keys that are in segments alone, by `versionKey`, of all that will be asked for. */
+  constructor(
+    base: EngineState,
+    commitTime: number,
+    stored: ReadonlyMap<string, Position.Position> = new Map<string, Position.Position>()
+  ) {
     this.base = base
+    this.stored = stored
     this.catalog = base.catalog
     this.commitTime = commitTime
     this.next = Position.advance(base.position, 1)
@@ -40,7 +47,7 @@ export class GroupState implements DecisionState {
     const staged = this.versions.get(versionKey(table, key))
     if (staged !== undefined) return staged
     const version = this.base.tables.get(table)?.find(key, Position.max)
-    if (version === undefined) return Position.zero
+    if (version === undefined) return this.stored.get(versionKey(table, key)) ?? Position.zero
     const { memtable, row } = version
     return memtable.hasDeleted && memtable.deleted[row] === 1
       ? Position.zero
@@ -82,4 +89,5 @@ export class GroupState implements DecisionState {
   }
 }
 
-const versionKey = (table: number, key: Uint8Array): string => `${table}\0${decodeUtf8(key)}`
+/** A key of a table, as a map has it. */
+export const versionKey = (table: number, key: Uint8Array): string => `${table}\0${decodeUtf8(key)}`

@@ -1,4 +1,5 @@
 /** Runs the commit pipeline: one fiber, from its scope's opening to its closing. */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -14,6 +15,8 @@ import { makeCommitGroup, type Waiting } from "./commitGroup.ts"
 import { CommitError, type CommitPipelineService, type CommitReceipt } from "./CommitPipeline.ts"
 import { Engine } from "./Engine.ts"
 import type { Intent } from "./intent.ts"
+import { SegmentFiles } from "./SegmentFiles.ts"
+import { Throttle } from "./throttle.ts"
 
 /** When the log is synced: for each group, at intervals, or by the operating system alone. */
 export type SyncMode = "commit" | "interval" | "none"
@@ -42,6 +45,10 @@ const waitingBytesMax = 8 * messageBytesMax
 /** A group takes no more intents once its requests hold this many rows. */
 const groupRowsMax = 65_536
 
+/** How long a request waits while memory is full, and how often it looks, in milliseconds. */
+const memoryWaitMillisMax = 10_000
+const memoryPollMillis = 2
+
 const death = "the commit pipeline died; see the server's log"
 
 /** Admission is counted in units of a KiB. */
@@ -53,15 +60,16 @@ const rowsOf = (intent: Intent): number =>
 /** Makes the pipeline. Closing its scope commits what was taken, refuses what waits, and ends the fiber. */
 export const makeCommitPipeline = Effect.fnUntraced(function*(
   options: CommitPipelineOptions
-): Effect.fn.Return<CommitPipelineService, never, Engine | Wal | Scope.Scope> {
+): Effect.fn.Return<CommitPipelineService, never, Engine | SegmentFiles | Wal | Scope.Scope> {
   const engine = yield* Engine
   const wal = yield* Wal
+  const throttle = new Throttle(options.memoryBytesMax)
   const queue: Array<Waiting> = []
   const arrival = Latch.makeUnsafe(false)
   const admission = yield* Semaphore.make(unitsOf(admittedBytesMax))
   // Only one request waits for room at a time, the others behind it: a large one is not overtaken for ever.
   const turnstile = yield* Semaphore.make(1)
-  const commitGroup = makeCommitGroup(engine, wal, {
+  const commitGroup = makeCommitGroup(engine, wal, yield* SegmentFiles, {
     syncDefault: options.sync === "commit",
     memoryBytesMax: options.memoryBytesMax
   })
@@ -132,8 +140,35 @@ export const makeCommitPipeline = Effect.fnUntraced(function*(
         }))
     }))
 
+  /** Waits until memory has room for a request, a little for each byte as it gets less. */
+  const awaitMemory = Effect.fnUntraced(function*(bytes: number) {
+    const { state } = engine
+    const clock = yield* Clock.Clock
+    const started = clock.currentTimeMillisUnsafe()
+    for (;;) {
+      const delay = throttle.delayMillis(bytes, state.bytes + pendingBytes)
+      if (delay === 0) break
+      if (delay === undefined && clock.currentTimeMillisUnsafe() - started > memoryWaitMillisMax) {
+        return yield* new CommitError({
+          reason: "MEMORY_LIMIT",
+          message: `rows in memory hold ${state.bytes} bytes of memtable.limit, and flushing does not keep up; ` +
+            "send it again later, or raise the limit",
+          field: ""
+        })
+      }
+      yield* Effect.sleep(delay ?? memoryPollMillis)
+      if (delay !== undefined) break
+    }
+    const waited = clock.currentTimeMillisUnsafe() - started
+    if (waited > 0) {
+      throttle.waits++
+      throttle.waitedMillis += waited
+    }
+  })
+
   const admit = <A, E, R>(bytes: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | CommitError, R> => {
     const units = Math.min(unitsOf(bytes), unitsOf(admittedBytesMax))
+    const enter = turnstile.withPermit(Effect.andThen(awaitMemory(bytes), admission.take(units)))
     return Effect.acquireUseRelease(
       Effect.suspend(() => {
         if (waitingBytes > waitingBytesMax) {
@@ -146,10 +181,16 @@ export const makeCommitPipeline = Effect.fnUntraced(function*(
           )
         }
         waitingBytes += bytes
-        return Effect.map(turnstile.withPermit(admission.take(units)), () => {
-          waitingBytes -= bytes
-          pendingBytes += bytes
-        })
+        return Effect.tap(
+          Effect.onExit(enter, () =>
+            Effect.sync(() => {
+              waitingBytes -= bytes
+            })),
+          () =>
+            Effect.sync(() => {
+              pendingBytes += bytes
+            })
+        )
       }),
       () => effect,
       () =>
@@ -163,6 +204,13 @@ export const makeCommitPipeline = Effect.fnUntraced(function*(
   return {
     admit,
     commit,
-    status: () => ({ pendingRows, pendingBytes, stopped })
+    freed: (bytes, millis) => throttle.freed(bytes, millis),
+    status: () => ({
+      pendingRows,
+      pendingBytes,
+      stopped,
+      waits: throttle.waits,
+      waitedMillis: throttle.waitedMillis
+    })
   }
 })

@@ -116,10 +116,22 @@ export class TableVersions {
     for (const memtable of this.memtables) memtable.settled = 0
   }
 
-  /** Bytes of memory that the table's rows and marks hold. */
+  /** Whether a memtable waits to become a segment. */
+  get hasSealed(): boolean {
+    const last = this.memtables.at(-1)
+    return last !== undefined && (this.memtables.length > 1 || this.isSealed || last.usedBytes >= this.memtableBytesMax)
+  }
+
+  /** Bytes of memory that the memtables hold. */
   get byteLength(): number {
     let bytes = 0
     for (const memtable of this.memtables) bytes += memtable.byteLength
+    return bytes
+  }
+
+  /** Bytes of memory that the segments' marks hold. */
+  get markBytes(): number {
+    let bytes = 0
     for (const { marks } of this.segments) bytes += marks.byteLength
     return bytes
   }

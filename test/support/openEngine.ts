@@ -64,15 +64,19 @@ export const openEngine = Effect.fnUntraced(function*(
     Wal,
     wal
   )
-  const pipeline = yield* makeCommitPipeline({
-    sync: setting.sync ?? "commit",
-    syncInterval: setting.syncInterval ?? Duration.millis(20),
-    memoryBytesMax: setting.memoryBytesMax ?? 1024 * 1024 * 1024
-  }).pipe(Effect.provideService(Engine, engine), Effect.provideService(Wal, wal))
   const files = yield* Effect.provideService(
     makeSegmentFiles({ cacheBytesMax: setting.cacheBytesMax ?? 1024 * 1024 }),
     BlockStorage,
     storage
+  )
+  const pipeline = yield* makeCommitPipeline({
+    sync: setting.sync ?? "commit",
+    syncInterval: setting.syncInterval ?? Duration.millis(20),
+    memoryBytesMax: setting.memoryBytesMax ?? 1024 * 1024 * 1024
+  }).pipe(
+    Effect.provideService(Engine, engine),
+    Effect.provideService(SegmentFiles, files),
+    Effect.provideService(Wal, wal)
   )
   const mvcc = yield* makeMvcc.pipe(
     Effect.provideService(Engine, engine),

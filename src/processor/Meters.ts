@@ -1,0 +1,72 @@
+/** What the processor has done, in figures. */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import * as Position from "../base/position.ts"
+import type { EngineState } from "../mvcc/engineState.ts"
+import type { CompactionReport, FlushReport, ProcessorStatus } from "./Processor.ts"
+
+const sum = (segments: ReadonlyArray<{ readonly bytes: number; readonly rows: number }>, of: "bytes" | "rows"): number =>
+  segments.reduce((total, segment) => total + segment[of], 0)
+
+export class Meters {
+  /** What runs now, for people. */
+  readonly running = new Set<string>()
+  private flushes = 0
+  private rowsFlushed = 0
+  private bytesFlushed = 0
+  private compactions = 0
+  private rowsMerged = 0
+  private bytesMergedIn = 0
+  private bytesMergedOut = 0
+  private segmentsRemoved = 0
+  private checkpoints = 0
+  private checkpointPosition: Position.Position = Position.zero
+  private lastFailure = ""
+
+  flushed({ segment }: FlushReport): void {
+    this.flushes++
+    this.rowsFlushed += segment.rows
+    this.bytesFlushed += segment.bytes
+  }
+
+  compacted({ inputs, kind, outputs }: CompactionReport): void {
+    this.compactions++
+    if (kind === "move") return
+    this.rowsMerged += sum(inputs, "rows")
+    this.bytesMergedIn += sum(inputs, "bytes")
+    this.bytesMergedOut += sum(outputs, "bytes")
+    this.segmentsRemoved += inputs.length
+  }
+
+  checkpointed(position: Position.Position): void {
+    this.checkpoints++
+    this.checkpointPosition = position
+  }
+
+  /** Something that ran has ended. */
+  ended(name: string, exit: Exit.Exit<unknown, { readonly message: string }>): void {
+    this.running.delete(name)
+    if (Exit.isSuccess(exit)) this.lastFailure = ""
+    else if (!Cause.hasInterruptsOnly(exit.cause)) this.lastFailure = `${name}: ${Cause.pretty(exit.cause)}`
+  }
+
+  status(state: EngineState): ProcessorStatus {
+    let sealedMemtables = 0
+    for (const table of state.tables.values()) sealedMemtables += table.sealed.length
+    return {
+      flushes: this.flushes,
+      rowsFlushed: this.rowsFlushed,
+      bytesFlushed: this.bytesFlushed,
+      compactions: this.compactions,
+      rowsMerged: this.rowsMerged,
+      bytesMergedIn: this.bytesMergedIn,
+      bytesMergedOut: this.bytesMergedOut,
+      segmentsRemoved: this.segmentsRemoved,
+      checkpoints: this.checkpoints,
+      checkpointPosition: this.checkpointPosition,
+      sealedMemtables,
+      running: [...this.running],
+      lastFailure: this.lastFailure
+    }
+  }
+}

@@ -1,0 +1,131 @@
+/** The processor's service and its daemons. */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import { forkDaemon } from "../base/daemon.ts"
+import { CommitPipeline } from "../mvcc/CommitPipeline.ts"
+import { Engine } from "../mvcc/Engine.ts"
+import { SegmentFiles } from "../mvcc/SegmentFiles.ts"
+import { SegmentWorkers } from "../segment/worker/SegmentWorkers.ts"
+import { type FlushError, makeFlusher } from "./flush/makeFlusher.ts"
+import { sealOld, sealLargest } from "./flush/seal.ts"
+import { Meters } from "./Meters.ts"
+import { ProcessorError, type ProcessorService } from "./Processor.ts"
+
+/** When the processor acts by itself. */
+export interface ProcessorOptions {
+  /** Bytes that rows in memory may hold before the largest memtable is flushed though it is not full. */
+  readonly memoryBytesFlush: number
+  /** How long a row stays in memory at most, so that the log before it can go. */
+  readonly memtableAgeMax: Duration.Duration
+}
+
+/** Flushes at 2 GiB of rows, and after ten minutes. */
+export const processorDefaults: ProcessorOptions = {
+  memoryBytesFlush: 2 * 1024 * 1024 * 1024,
+  memtableAgeMax: Duration.minutes(10)
+}
+
+/** How often memtables are looked at for their age. */
+const ageInterval = Duration.seconds(1)
+
+/** Between tries of what failed: from a tenth of a second to five. */
+const retrying = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
+
+const fromFlushError = (error: FlushError): ProcessorError =>
+  error._tag === "CommitError"
+    ? new ProcessorError({ reason: error.reason, message: error.message, field: error.field })
+    : new ProcessorError({
+      reason: error._tag === "SegmentError" && error.reason === "Storage" ? "SEGMENT_UNAVAILABLE" : "UNEXPECTED",
+      message: error.message,
+      field: ""
+    })
+
+/** Makes the processor. Closing its scope interrupts what it does: nothing of it is lost, and nothing half done. */
+export const makeProcessor = Effect.fnUntraced(function*(
+  options: ProcessorOptions
+): Effect.fn.Return<
+  ProcessorService,
+  never,
+  CommitPipeline | Engine | SegmentFiles | SegmentWorkers | Scope.Scope
+> {
+  const engine = yield* Engine
+  const { state } = engine
+  const publisher = { engine, pipeline: yield* CommitPipeline, files: yield* SegmentFiles }
+  const meters = new Meters()
+  const flusher = makeFlusher(publisher, yield* SegmentWorkers, (report) => meters.flushed(report))
+  engine.bytesNoticed = options.memoryBytesFlush
+
+  /** Says what runs and how it went. */
+  const metered = <A, E extends { readonly message: string }, R>(
+    name: string,
+    effect: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E, R> =>
+    Effect.suspend(() => {
+      meters.running.add(name)
+      return Effect.onExit(effect, (exit) => Effect.sync(() => meters.ended(name, exit)))
+    })
+
+  const nameOf = (table: number): string => {
+    const { name, tenant } = state.catalog.tables.get(table)!
+    return `${tenant}.${name}`
+  }
+
+  const flushTable = (table: number) => metered(`flush of ${nameOf(table)}`, flusher.flushSealed(table))
+
+  /** Flushes what is sealed; what fails is tried again, since memory has to become free. */
+  const flushDue = Effect.gen(function*() {
+    if (state.sealedTables.size === 0) sealLargest(state, options.memoryBytesFlush)
+    for (const table of [...state.sealedTables]) {
+      state.sealedTables.delete(table)
+      yield* flushTable(table).pipe(
+        Effect.tapError((error) => Effect.logWarning(`flush of ${nameOf(table)} failed, trying again: ${error.message}`)),
+        Effect.retry(retrying),
+        Effect.ignore
+      )
+    }
+  })
+
+  yield* forkDaemon(
+    "flush",
+    Effect.forever(Effect.andThen(
+      engine.flushDue.await,
+      Effect.suspend(() => {
+        engine.flushDue.closeUnsafe()
+        return flushDue
+      })
+    ))
+  )
+  yield* forkDaemon(
+    "memtable age",
+    Effect.repeat(
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        if (sealOld(state, now * 1000 - Duration.toMillis(options.memtableAgeMax) * 1000)) engine.flushDue.openUnsafe()
+      }),
+      Schedule.spaced(ageInterval)
+    )
+  )
+  // What was recovered may be waiting already.
+  if (state.sealedTables.size > 0 || state.bytes > options.memoryBytesFlush) engine.flushDue.openUnsafe()
+
+  const service: ProcessorService = {
+    flush: (table) =>
+      Effect.mapError(
+        Effect.forEach(
+          table === undefined ? [...state.tables.keys()] : [table],
+          (each) => {
+            state.tables.get(each)?.seal()
+            return flushTable(each)
+          }
+        ),
+        fromFlushError
+      ).pipe(Effect.map((reports) => reports.flat())),
+    planCompaction: () => Effect.succeed([]),
+    compact: () => Effect.succeed([]),
+    checkpoint: Effect.succeed(state.position),
+    status: () => meters.status(state)
+  }
+  return service
+})
