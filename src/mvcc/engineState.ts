@@ -20,7 +20,7 @@ export class EngineState {
   readonly commitTimes = new CommitTimes()
   /** The last position that was folded. */
   position: Position.Position = Position.zero
-  /** Bytes of memory that rows hold. */
+  /** Bytes that rows take in memory. */
   bytes = 0
   /** Tables with memtables that wait to become segments; the processor takes them out. */
   readonly sealedTables = new Set<number>()
@@ -62,9 +62,9 @@ export class EngineState {
   takeSegments(tableId: number, handOver?: HandOver): void {
     const { flushedThrough, segments } = this.catalog.tables.get(tableId)!
     const versions = this.tableVersions(tableId)
-    const before = versions.byteLength
+    const before = versions.usedBytes
     versions.publish(segments, flushedThrough, handOver)
-    this.bytes += versions.byteLength - before
+    this.bytes += versions.usedBytes - before
   }
 
   private foldRows(event: RowsWritten, first: Position.Position, span: number, commitTime: number): void {
@@ -73,9 +73,9 @@ export class EngineState {
       const table = this.tableVersions(batch.shape.table)
       // A batch is in one memtable, and a memtable becomes a segment whole: so do these rows, or none of them.
       if (at > this.catalog.tables.get(table.table)!.flushedThrough) {
-        const before = table.byteLength
+        const before = table.usedBytes
         table.append(batch, at)
-        this.bytes += table.byteLength - before
+        this.bytes += table.usedBytes - before
         if (table.hasSealed) this.sealedTables.add(table.table)
       }
       at = Position.advance(at, batch.count)

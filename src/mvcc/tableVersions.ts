@@ -122,10 +122,10 @@ export class TableVersions {
     return last !== undefined && (this.memtables.length > 1 || this.isSealed || last.usedBytes >= this.memtableBytesMax)
   }
 
-  /** Bytes of memory that the memtables hold. */
-  get byteLength(): number {
+  /** Bytes that rows take in memory. Room for more of them is not counted: memory that is not touched costs nothing. */
+  get usedBytes(): number {
     let bytes = 0
-    for (const memtable of this.memtables) bytes += memtable.byteLength
+    for (const memtable of this.memtables) bytes += memtable.usedBytes
     return bytes
   }
 

@@ -12,7 +12,7 @@ export const sealLargest = (state: EngineState, bytesMax: number): void => {
   if (state.bytes <= bytesMax) return
   let largest: TableVersions | undefined
   for (const table of state.tables.values()) {
-    if (table.rowCount > 0 && (largest === undefined || table.byteLength > largest.byteLength)) largest = table
+    if (table.rowCount > 0 && (largest === undefined || table.usedBytes > largest.usedBytes)) largest = table
   }
   if (largest !== undefined) seal(state, largest)
 }
