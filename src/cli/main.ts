@@ -54,6 +54,8 @@ const command = (loadLayers: LoadLayers) => {
       records.query,
       records.aggregate,
       records.explain,
+      records.exportRecords,
+      records.importRecords,
       administration.status,
       administration.config,
       administration.wal(

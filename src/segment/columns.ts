@@ -33,7 +33,8 @@ const physicalTypes: Readonly<Record<VectorKind, PhysicalType>> = {
 const logicalType = (type: ColumnType): LogicalType =>
   isNested(type) ? "json" : type === "string" || type === "timestamp" ? type : undefined
 
-const columnOf = (name: string, fieldId: number, type: ColumnType, optional: boolean): SegmentColumn => {
+/** A column of a Parquet file; one that is nested becomes JSON. */
+export const columnOf = (name: string, fieldId: number, type: ColumnType, optional: boolean): SegmentColumn => {
   const kind = vectorKind(type)
   return {
     name,

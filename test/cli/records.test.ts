@@ -4,7 +4,7 @@ import { ValueSchema } from "@bufbuild/protobuf/wkt"
 import { describe, expect, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { isDeepStrictEqual } from "node:util"
-import { plainRecord, readStreamMessage } from "../../src/cli/client/records.ts"
+import { plainRecord, readBatch, streamMessageReader } from "../../src/cli/client/records.ts"
 import { QueryStreamResponseSchema } from "../../src/transport/grpc/generated/varve/v1/query_pb.ts"
 import { DataRecordSchema, type TypedValueSchema } from "../../src/transport/grpc/generated/varve/v1/record_pb.ts"
 
@@ -63,7 +63,9 @@ const message = ({ commitTime, metadata, timestamp, values, ...rest }: typeof Re
     ...(values === null ? {} : { payload: { case: "row", value: { values: values.map(typedValue) } } })
   })
 
-describe("readStreamMessage", () => {
+const readStreamMessage = streamMessageReader(readBatch)
+
+describe("streamMessageReader", () => {
   it.prop("reads batches as generated code does", { records: Schema.Array(Record) }, ({ records }) => {
     const messages = records.map(message)
     const bytes = toBinary(
@@ -72,7 +74,7 @@ describe("readStreamMessage", () => {
     )
     return isDeepStrictEqual(readStreamMessage(Buffer.from(bytes)), {
       kind: "batch",
-      records: messages.map(plainRecord)
+      batch: messages.map(plainRecord)
     })
   })
 
@@ -87,7 +89,7 @@ describe("readStreamMessage", () => {
     expect(readStreamMessage(Buffer.alloc(0))).toEqual({ kind: "unknown" })
     // Field 15, of a later version, in the batch and in the record.
     const later = Buffer.from([0x12, 9, 0x7a, 1, 0, 0x0a, 4, 0x1a, 2, 0x6b, 0x31])
-    expect(readStreamMessage(later)).toMatchObject({ kind: "batch", records: [{ key: "k1" }] })
+    expect(readStreamMessage(later)).toMatchObject({ kind: "batch", batch: [{ key: "k1" }] })
   })
 
   it.each([

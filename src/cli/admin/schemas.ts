@@ -1,7 +1,7 @@
 /** `varve schema register`, `infer`, `list` and `show`. */
 import * as Effect from "effect/Effect"
 import { parseDocument } from "../../schema/document.ts"
-import { documentOf, formatDocument } from "../../schema/inference/inferred.ts"
+import { formatDocument } from "../../schema/inference/inferred.ts"
 import { formatType, type Json } from "../../schema/types.ts"
 import { AdminService, type TableSchema } from "../../transport/grpc/generated/varve/v1/admin_pb.ts"
 import { unary } from "../client/call.ts"
@@ -11,6 +11,7 @@ import { plainTimestamp } from "../client/records.ts"
 import { CommandFailure, failure } from "../failure.ts"
 import { openByteFeed } from "../ingest/ByteFeed.ts"
 import type { InputFormat } from "../ingest/Input.ts"
+import { inputDocument } from "../ingest/inputDocument.ts"
 import { openInput } from "../ingest/openInput.ts"
 import type { Cell } from "../output/cell.ts"
 import { printRecord, printRows, write } from "../output/print.ts"
@@ -75,11 +76,8 @@ export const runInfer = (
 ): Effect.Effect<void, CommandFailure> =>
   Effect.gen(function*() {
     const input = yield* openInput(request.file, request.inputFormat)
-    const inferred = documentOf(yield* input.infer, request.key)
-    if (inferred.problem !== undefined) {
-      return yield* failure(`${input.name}: ${inferred.problem.field}: ${inferred.problem.message}`)
-    }
-    yield* write(settings.format === "yaml" ? toYaml(JSON.parse(inferred.document) as Json) : inferred.document)
+    const { document } = yield* inputDocument(input, request.key, true)
+    yield* write(settings.format === "yaml" ? toYaml(JSON.parse(document) as Json) : document)
   }).pipe(Effect.scoped)
 
 const columns = [

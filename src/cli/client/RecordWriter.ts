@@ -5,7 +5,8 @@
  * ```
  * IngestStreamRequest  12 LEN IngestStreamRecords                             field 2, records
  * IngestStreamRecords  0a LEN DataRecord, ...                                 field 1
- * DataRecord           1a LEN key  2a LEN Row  32 LEN Timestamp  40 version   fields 3, 5, 6, 8
+ * DataRecord           1a LEN key  2a LEN Row  32 LEN Timestamp               fields 3, 5, 6
+ *                      3a LEN entry of the metadata, ...  40 version          fields 7, 8
  * Row                  0a LEN TypedValue, ...                                 field 1; an empty one is null
  * ```
  *
@@ -43,7 +44,7 @@ const bits64 = (1n << 64n) - 1n
 
 /**
  * Writes one message after another. A record is written as `begin`, `key` or `numberedKey` where it has one, `row`,
- * `timestamp` where it has one, and `end`.
+ * `timestamp` and `metadata` where it has them, and `end`.
  */
 export class RecordWriter {
   private readonly kinds: ReadonlyArray<Kind>
@@ -108,6 +109,19 @@ export class RecordWriter {
     this.reserve(32)
     this.bytes[this.at++] = 0x32
     this.instant(micros)
+  }
+
+  /** String pairs that travel with the record. */
+  metadata(entries: { readonly [name: string]: string }): void {
+    for (const name of Object.keys(entries)) {
+      this.reserve(1 + lengthBytes)
+      this.bytes[this.at++] = 0x3a
+      const start = this.at
+      this.at += lengthBytes
+      this.string(0x0a, name)
+      this.string(0x12, entries[name])
+      this.close(start)
+    }
   }
 
   end(): void {

@@ -2,13 +2,13 @@
  * Records of answers with typed values. Those of a stream are read straight off the wire, since generated messages cost
  * ten times as much and a whole table may be on its way.
  */
-import { fromBinary, toJson } from "@bufbuild/protobuf"
+import { fromBinary, toBinary, toJson } from "@bufbuild/protobuf"
 import { type Timestamp, ValueSchema } from "@bufbuild/protobuf/wkt"
 import * as wire from "../../base/protobufWire.ts"
 import { readTimestamp } from "../../schema/decoder/typedRow.ts"
 import { exact, formatTimestamp } from "../../schema/timestamp.ts"
 import type { Json } from "../../schema/types.ts"
-import { QueryStreamResponseSchema } from "../../transport/grpc/generated/varve/v1/query_pb.ts"
+import { QueryStreamBatchSchema, QueryStreamResponseSchema } from "../../transport/grpc/generated/varve/v1/query_pb.ts"
 import type { QueryStreamHeader, QueryStreamSummary } from "../../transport/grpc/generated/varve/v1/query_pb.ts"
 import type { DataRecord, TypedValue } from "../../transport/grpc/generated/varve/v1/record_pb.ts"
 
@@ -98,43 +98,50 @@ export const plainRecord = (record: DataRecord): ReadRecord => ({
   values: record.payload.case === "row" ? record.payload.value.values.map(plainValue) : []
 })
 
-/** A message of a stream of records. */
-export type StreamMessage =
+/** A message of a stream of records, of which each batch was read as an `A`. */
+export type StreamMessage<A> =
   | { readonly kind: "header"; readonly header: QueryStreamHeader }
-  | { readonly kind: "batch"; readonly records: ReadonlyArray<ReadRecord> }
+  | { readonly kind: "batch"; readonly batch: A }
   | { readonly kind: "summary"; readonly summary: QueryStreamSummary }
   | { readonly kind: "unknown" }
 
 /** Thrown for bytes that are no message. */
-const malformed = (): never => {
+export const malformed = (): never => {
   throw new Error("the answer's bytes are no varve.v1.QueryStreamResponse")
 }
 
-const lengthAt = (bytes: Buffer, at: number, end: number): number => {
+/** A length that is followed by as many bytes; it ends at `wire.cursor`. */
+export const lengthAt = (bytes: Buffer, at: number, end: number): number => {
   const length = wire.readLength(bytes, at, end)
   return length < 0 ? malformed() : length
 }
 
-/** Reads a `QueryStreamResponse`. Throws on bytes that are none. */
-export const readStreamMessage = (bytes: Buffer): StreamMessage => {
-  if (bytes.length > 0 && bytes[0] === 0x12) {
-    const length = lengthAt(bytes, 1, bytes.length)
-    if (wire.cursor + length === bytes.length) return { kind: "batch", records: readBatch(bytes, wire.cursor) }
+/**
+ * Makes a reader of `QueryStreamResponse`s, which throws on bytes that are none. `readBatch` reads the bytes from
+ * `start` to the end, which are a `QueryStreamBatch`.
+ */
+export const streamMessageReader =
+  <A>(readBatch: (bytes: Buffer, start: number) => A) => (bytes: Buffer): StreamMessage<A> => {
+    if (bytes.length > 0 && bytes[0] === 0x12) {
+      const length = lengthAt(bytes, 1, bytes.length)
+      if (wire.cursor + length === bytes.length) return { kind: "batch", batch: readBatch(bytes, wire.cursor) }
+    }
+    const { message } = fromBinary(QueryStreamResponseSchema, bytes)
+    switch (message.case) {
+      case "header":
+        return { kind: "header", header: message.value }
+      case "batch":
+        // Not in the form that the server writes, as a proxy might leave it: once more in that form.
+        return { kind: "batch", batch: readBatch(Buffer.from(toBinary(QueryStreamBatchSchema, message.value)), 0) }
+      case "summary":
+        return { kind: "summary", summary: message.value }
+      case undefined:
+        return { kind: "unknown" }
+    }
   }
-  const { message } = fromBinary(QueryStreamResponseSchema, bytes)
-  switch (message.case) {
-    case "header":
-      return { kind: "header", header: message.value }
-    case "batch":
-      return { kind: "batch", records: message.value.records.map(plainRecord) }
-    case "summary":
-      return { kind: "summary", summary: message.value }
-    case undefined:
-      return { kind: "unknown" }
-  }
-}
 
-const readBatch = (bytes: Buffer, start: number): ReadonlyArray<ReadRecord> => {
+/** Reads the records of a `QueryStreamBatch`: the bytes from `start` to the end. Throws on bytes that are none. */
+export const readBatch = (bytes: Buffer, start: number): ReadonlyArray<ReadRecord> => {
   const records: Array<ReadRecord> = []
   for (let at = start; at < bytes.length;) {
     const tag = wire.readVarint32(bytes, at, bytes.length)
@@ -150,7 +157,8 @@ const readBatch = (bytes: Buffer, start: number): ReadonlyArray<ReadRecord> => {
   return records
 }
 
-const skip = (bytes: Buffer, tag: number, at: number, end: number): number => {
+/** Where the value of a field ends. */
+export const skip = (bytes: Buffer, tag: number, at: number, end: number): number => {
   const next = tag < 0 ? -1 : wire.skipValue(bytes, tag, at, end)
   return next < 0 ? malformed() : next
 }

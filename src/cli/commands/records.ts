@@ -4,46 +4,51 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { batchRecordsMax } from "../../base/limits.ts"
+import { exportTypes } from "../export/Encoder.ts"
 import { settings } from "../settings.ts"
 import * as Flags from "./flags.ts"
+
+const ingestFlags = {
+  file: Flags.file("A .ndjson, .json, .csv or .parquet file, or - for standard input"),
+  tenant: Flags.tenant,
+  table: Flags.table,
+  timestamp: Flags.optionalText(
+    "timestamp",
+    "COLUMN",
+    "Column that event times are taken from; default the commit time"
+  ),
+  inputFormat: Flags.inputFormat,
+  batchSize: Flag.Int("batch-size").pipe(
+    Flag.filter(
+      (value) => value >= 1 && value <= batchRecordsMax,
+      (value) => `Expected a whole number from 1 to ${batchRecordsMax}, not ${value}`
+    ),
+    Flag.withDefault(2000),
+    Flag.withMetavar("N"),
+    Flag.withDescription("Most records of one message; default 2000")
+  ),
+  rejects: Flags.optionalText("rejects", "FILE", "Where rejected rows go; default FILE.rejects.ndjson"),
+  quiet: Flags.toggle("quiet", "Neither progress nor notes")
+}
 
 /** `varve ingest FILE` */
 export const ingest = Command.make(
   "ingest",
   {
-    file: Flags.file("A .ndjson, .json, .csv or .parquet file, or - for standard input"),
-    tenant: Flags.tenant,
-    table: Flags.table,
+    ...ingestFlags,
     key: Flags.optionalText(
       "key",
       "COLUMN",
       "Column that keys are taken from; default the table's key column, else keys are made of the file's name and row numbers"
     ),
-    timestamp: Flags.optionalText(
-      "timestamp",
-      "COLUMN",
-      "Column that event times are taken from; default the commit time"
-    ),
     register: Flags.toggle(
       "register",
       "Where the table does not exist, infer its schema from the input and register it"
-    ),
-    inputFormat: Flags.inputFormat,
-    batchSize: Flag.Int("batch-size").pipe(
-      Flag.filter(
-        (value) => value >= 1 && value <= batchRecordsMax,
-        (value) => `Expected a whole number from 1 to ${batchRecordsMax}, not ${value}`
-      ),
-      Flag.withDefault(2000),
-      Flag.withMetavar("N"),
-      Flag.withDescription("Most records of one message; default 2000")
-    ),
-    rejects: Flags.optionalText("rejects", "FILE", "Where rejected rows go; default FILE.rejects.ndjson"),
-    quiet: Flags.toggle("quiet", "Neither progress nor notes")
+    )
   },
   Effect.fnUntraced(function*(options) {
     const { runIngest } = yield* Effect.promise(() => import("../ingest/runIngest.ts"))
-    yield* runIngest(yield* settings, options)
+    yield* runIngest(yield* settings, { ...options, isExport: false })
   })
 ).pipe(
   Command.withDescription("Ingest the rows of a file into a table"),
@@ -59,6 +64,71 @@ export const ingest = Command.make(
     {
       command: "gzip -dc events.ndjson.gz | varve ingest - --tenant demo --table events --key id",
       description: "Read standard input"
+    }
+  ])
+)
+
+/** `varve import FILE` */
+export const importRecords = Command.make(
+  "import",
+  {
+    ...ingestFlags,
+    key: Flags.optionalText("key", "COLUMN", "Column that keys are taken from; default _key, else as ingest does"),
+    timestamp: Flags.optionalText("timestamp", "COLUMN", "Column that event times are taken from; default _timestamp"),
+    register: Flags.toggle(
+      "register",
+      "Where the table does not exist, register its schema: a Parquet export holds it, for others it is inferred"
+    )
+  },
+  Effect.fnUntraced(function*(options) {
+    const { runIngest } = yield* Effect.promise(() => import("../ingest/runIngest.ts"))
+    yield* runIngest(yield* settings, { ...options, isExport: true })
+  })
+).pipe(
+  Command.withDescription("Bring back what `varve export` wrote: records with their keys, event times and metadata"),
+  Command.withExamples([
+    { command: "varve import flights.parquet --tenant demo --table flights --register" }
+  ])
+)
+
+/** `varve export --output FILE` */
+export const exportRecords = Command.make(
+  "export",
+  {
+    tenant: Flags.tenant,
+    table: Flags.table,
+    output: Flag.String("output").pipe(
+      Flag.withMetavar("FILE"),
+      Flag.withDescription("The .parquet, .ndjson or .csv file to make, or - for standard output")
+    ),
+    type: Flags.optional(
+      Flag.Literals("type", exportTypes).pipe(
+        Flag.withMetavar("FORM"),
+        Flag.withDescription("Format of the file; default by its name, for - ndjson")
+      )
+    ),
+    where: Flags.where,
+    select: Flags.optionalText("select", "A,B", "Columns to export; default all of the table"),
+    asOf: Flags.asOf,
+    system: Flag.Boolean("system").pipe(
+      Flag.withDefault(true),
+      Flag.withDescription("With _key, _timestamp and _metadata, which an import needs; --no-system leaves them out")
+    ),
+    overwrite: Flags.toggle("overwrite", "Replace a file that is there"),
+    quiet: Flags.toggle("quiet", "No progress; with - no summary either")
+  },
+  Effect.fnUntraced(function*(options) {
+    const { runExport } = yield* Effect.promise(() => import("../export/runExport.ts"))
+    yield* runExport(yield* settings, options)
+  })
+).pipe(
+  Command.withDescription("Export the records of a table, as one snapshot sees them, to a file"),
+  Command.withExamples([
+    { command: "varve export --tenant demo --table flights --output flights.parquet" },
+    {
+      command:
+        "varve export --tenant demo --table flights --where \"origin = 'SFO'\" --output - | gzip > sfo.ndjson.gz",
+      description: "Write to standard output"
     }
   ])
 )

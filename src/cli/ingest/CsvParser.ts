@@ -3,8 +3,8 @@
  * `effect/encoding/Csv`, because that ends at the first record that is malformed; this one goes on at the next line.
  */
 
-/** A quoted field over this length, in characters, is taken for a quote that nothing closes. */
-const recordLengthMax = 1024 * 1024
+/** A quoted field over this length, in characters, is taken for a quote that nothing closes, unless told otherwise. */
+const recordLengthDefault = 1024 * 1024
 
 const quote = "\""
 
@@ -17,6 +17,8 @@ export interface CsvRecords {
   readonly texts: Array<string>
   /** What is wrong with a record, by its index. */
   readonly problems: Map<number, string>
+  /** Cells of two quotes with nothing between, by the record's index: an empty text, where an empty cell is nothing. */
+  readonly emptyTexts: Map<number, ReadonlyArray<number>>
 }
 
 /** How a record with quotes ended: the offset behind it, or that it did not. */
@@ -25,12 +27,14 @@ type Ending = number | "open" | "malformed"
 /** Parses blocks of whole lines, one after another. */
 export class CsvParser {
   private readonly delimiter: string
+  private readonly recordLengthMax: number
   /** A record whose quoted field goes on in the next block. */
   private rest = ""
   private restLine = 0
 
-  constructor(delimiter: string) {
+  constructor(delimiter: string, recordLengthMax = recordLengthDefault) {
     this.delimiter = delimiter
+    this.recordLengthMax = recordLengthMax
   }
 
   /** Parses a block whose first line has the number `firstLine`. */
@@ -50,7 +54,7 @@ export class CsvParser {
   }
 
   private parse(text: string, firstLine: number, isLast: boolean): CsvRecords {
-    const records: CsvRecords = { cells: [], lines: [], texts: [], problems: new Map() }
+    const records: CsvRecords = { cells: [], lines: [], texts: [], problems: new Map(), emptyTexts: new Map() }
     let line = firstLine
     for (let start = 0; start < text.length;) {
       const found = text.indexOf("\n", start)
@@ -70,14 +74,16 @@ export class CsvParser {
         continue
       }
       const cells: Array<string> = []
-      const ending = this.parseQuoted(text, start, cells)
-      if (ending === "open" && !isLast && text.length - start <= recordLengthMax) {
+      const emptyTexts: Array<number> = []
+      const ending = this.parseQuoted(text, start, cells, emptyTexts)
+      if (ending === "open" && !isLast && text.length - start <= this.recordLengthMax) {
         this.rest = text.slice(start)
         this.restLine = line
         break
       }
       if (typeof ending === "number") {
         const written = text.slice(start, ending)
+        if (emptyTexts.length > 0) records.emptyTexts.set(records.cells.length, emptyTexts)
         records.cells.push(cells)
         records.lines.push(line)
         records.texts.push(written.replace(/\r$/, ""))
@@ -100,7 +106,7 @@ export class CsvParser {
   }
 
   /** Parses a record with quotes; fills `cells`. The offset is that of the line feed that ends it, or the text's end. */
-  private parseQuoted(text: string, start: number, cells: Array<string>): Ending {
+  private parseQuoted(text: string, start: number, cells: Array<string>, emptyTexts: Array<number>): Ending {
     const { delimiter } = this
     for (let at = start;;) {
       if (text[at] === quote) {
@@ -114,6 +120,7 @@ export class CsvParser {
           value += quote
           from = at + 1
         }
+        if (value === "") emptyTexts.push(cells.length)
         cells.push(value)
         if (text[at] === "\r" && (at + 1 === text.length || text[at + 1] === "\n")) at++
         if (at === text.length || text[at] === "\n") return at

@@ -32,6 +32,8 @@ export interface Input {
   readonly total: number | undefined
   /** Infers columns from a sample, or from the file's own schema. May be asked once, before the rows. */
   readonly infer: Effect.Effect<ReadonlyArray<InferredColumn>, CommandFailure>
+  /** The table's schema, which an export to Parquet holds: its text; `undefined` for all other files. */
+  readonly schema?: string | undefined
   /** The rows, read as a schema's columns. Fails where the rest cannot be read; rows before that were given. */
   readonly rows: (schema: TableSchema) => Stream.Stream<RowBatch, CommandFailure>
 }

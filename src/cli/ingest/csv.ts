@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { readCell, TextInference } from "../../schema/inference/TextInference.ts"
 import type { Problem } from "../../schema/problem.ts"
-import type { TableSchema } from "../../schema/types.ts"
+import type { Column, TableSchema } from "../../schema/types.ts"
 import type { Value } from "../../schema/value.ts"
 import { type CommandFailure, failure } from "../failure.ts"
 import type { ByteFeed } from "./ByteFeed.ts"
@@ -15,6 +15,9 @@ import { readTimestamp } from "./readTimestamp.ts"
 import { absentValues, missingProblem, utf8Problem } from "./rowProblem.ts"
 import { progressWithin, type TextBlock, textBlocks } from "./textBlocks.ts"
 
+/** An export leaves no quote open, and its records may be as large as records can be. */
+const exportedRecordLengthMax = 64 * 1024 * 1024
+
 /** Records with the block that they end in. */
 interface ParsedBlock {
   readonly block: TextBlock
@@ -22,9 +25,14 @@ interface ParsedBlock {
 }
 
 /** The records of a feed, the header among them. */
-const parsedBlocks = (feed: ByteFeed, name: string, delimiter: string): Stream.Stream<ParsedBlock, CommandFailure> =>
+const parsedBlocks = (
+  feed: ByteFeed,
+  name: string,
+  delimiter: string,
+  isExport: boolean
+): Stream.Stream<ParsedBlock, CommandFailure> =>
   Stream.suspend(() => {
-    const parser = new CsvParser(delimiter)
+    const parser = new CsvParser(delimiter, isExport ? exportedRecordLengthMax : undefined)
     let last: TextBlock | undefined
     return Stream.concat(
       Stream.map(textBlocks(feed, name), (block) => {
@@ -43,9 +51,11 @@ const problem = (message: string): Problem => ({ reason: "INVALID_VALUE", field:
 class Header {
   names: ReadonlyArray<string> | undefined
   private readonly file: string
+  private readonly isExport: boolean
 
-  constructor(file: string) {
+  constructor(file: string, isExport: boolean) {
     this.file = file
+    this.isExport = isExport
   }
 
   /** How many of the records are the header: none but the first one of all. */
@@ -53,7 +63,7 @@ class Header {
     if (this.names !== undefined || records.cells.length === 0) return Effect.succeed(0)
     const wrong = records.problems.get(0)
     if (wrong !== undefined) return Effect.fail(failure(`${this.file}, line ${records.lines[0]}: ${wrong}`))
-    const names = records.cells[0].map((name) => name.trim())
+    const names = this.isExport ? records.cells[0] : records.cells[0].map((name) => name.trim())
     const twice = names.find((name, i) => names.indexOf(name) !== i)
     if (twice !== undefined) {
       return Effect.fail(
@@ -65,12 +75,23 @@ class Header {
   }
 }
 
-/** Makes the values of a row from its cells. An empty cell counts as absent. */
-const makeReadRow = (schema: TableSchema, names: ReadonlyArray<string>) => {
+/** What an export wrote as two quotes with nothing between. */
+const emptyValue = ({ type }: Column): Value | undefined =>
+  type === "string" ? "" : type === "bytes" ? new Uint8Array(0) : undefined
+
+/**
+ * Makes the values of a row from its cells. An empty cell counts as absent, and as null in an export, where empty texts
+ * stand in quotes.
+ */
+const makeReadRow = (schema: TableSchema, names: ReadonlyArray<string>, isExport: boolean) => {
   const { columns } = schema
-  const absent = absentValues(schema)
+  const absent = absentValues(schema).map((value, i) => isExport && columns[i].nullable ? null : value)
   const cellOf = columns.map(({ name }) => names.indexOf(name))
-  return (cells: ReadonlyArray<string>, values: Array<Value>): Problem | undefined => {
+  return (
+    cells: ReadonlyArray<string>,
+    emptyTexts: ReadonlyArray<number> | undefined,
+    values: Array<Value>
+  ): Problem | undefined => {
     if (cells.length !== names.length) {
       return problem(`${cells.length} ${cells.length === 1 ? "cell" : "cells"}; the header has ${names.length}`)
     }
@@ -78,6 +99,11 @@ const makeReadRow = (schema: TableSchema, names: ReadonlyArray<string>) => {
       const column = columns[i]
       const cell = cellOf[i] < 0 ? "" : cells[cellOf[i]]
       if (cell === "" || (column.type !== "string" && cell.trim() === "")) {
+        const empty = isExport && emptyTexts?.includes(cellOf[i]) === true ? emptyValue(column) : undefined
+        if (empty !== undefined) {
+          values[i] = empty
+          continue
+        }
         const value = absent[i] === undefined && column.type === "string" ? cell : absent[i]
         if (value === undefined) return missingProblem(column)
         values[i] = value
@@ -96,16 +122,16 @@ const makeReadRow = (schema: TableSchema, names: ReadonlyArray<string>) => {
   }
 }
 
-/** Opens rows whose fields are separated by `delimiter`. */
-export const openCsv = (feed: ByteFeed, name: string, delimiter: string): Input => ({
+/** Opens rows whose fields are separated by `delimiter`. `isExport`: read them as what `varve export` wrote. */
+export const openCsv = (feed: ByteFeed, name: string, delimiter: string, isExport: boolean): Input => ({
   name,
   unit: "line",
   measure: "bytes",
   total: feed.size,
   infer: Effect.gen(function*() {
-    const header = new Header(name)
+    const header = new Header(name, isExport)
     let inference: TextInference | undefined
-    const sample = parsedBlocks(feed, name, delimiter).pipe(
+    const sample = parsedBlocks(feed, name, delimiter, isExport).pipe(
       Stream.mapEffect(({ block, records }) =>
         Effect.map(header.take(records), (first) => {
           if (header.names === undefined) return false
@@ -124,17 +150,17 @@ export const openCsv = (feed: ByteFeed, name: string, delimiter: string): Input 
   }),
   rows: (schema) =>
     Stream.suspend(() => {
-      const header = new Header(name)
+      const header = new Header(name, isExport)
       let readRow: ReturnType<typeof makeReadRow> | undefined
       return Stream.mapEffect(
-        parsedBlocks(feed, name, delimiter),
+        parsedBlocks(feed, name, delimiter, isExport),
         Effect.fnUntraced(function*({ block, records }): Effect.fn.Return<RowBatch, CommandFailure> {
           const first = yield* header.take(records)
           if (readRow === undefined && header.names !== undefined) {
             yield* checkColumns(name, header.names, schema)
-            readRow = makeReadRow(schema, header.names)
+            readRow = makeReadRow(schema, header.names, isExport)
           }
-          const { cells, lines, problems, texts } = records
+          const { cells, emptyTexts, lines, problems, texts } = records
           return {
             count: cells.length - first,
             progress: progressWithin(block, cells.length - first),
@@ -144,7 +170,7 @@ export const openCsv = (feed: ByteFeed, name: string, delimiter: string): Input 
               const wrong = problems.get(first + index)
               if (wrong !== undefined) return problem(wrong)
               if (block.broken?.has(lines[first + index] - block.firstLine) === true) return utf8Problem
-              return readRow!(cells[first + index], values)
+              return readRow!(cells[first + index], emptyTexts.get(first + index), values)
             }
           }
         })

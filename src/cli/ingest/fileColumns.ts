@@ -4,6 +4,7 @@ import { absentValue } from "../../schema/decoder/store.ts"
 import type { TableSchema } from "../../schema/types.ts"
 import { nameList } from "../../schema/value.ts"
 import { type CommandFailure, failure } from "../failure.ts"
+import { exportedHint, isRecordColumn } from "./exportedFile.ts"
 
 /** Fails where the file has a column that the table has not, or lacks one that every row needs. */
 export const checkColumns = (
@@ -12,6 +13,9 @@ export const checkColumns = (
   schema: TableSchema
 ): Effect.Effect<void, CommandFailure> => {
   const unknown = names.find((name) => !schema.columns.some((column) => column.name === name))
+  if (unknown !== undefined && isRecordColumn(unknown)) {
+    return Effect.fail(failure(`${file} ${exportedHint(unknown)}`))
+  }
   if (unknown !== undefined) {
     return Effect.fail(failure(
       `${file} has a column ${JSON.stringify(unknown)} and the table has not: it has ${nameList(schema.columns)}; ` +

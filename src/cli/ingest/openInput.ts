@@ -27,10 +27,21 @@ const isJson = (text: string): boolean => {
   }
 }
 
-const openText = Effect.fnUntraced(function*(feed: ByteFeed, name: string, format: InputFormat, extension: string) {
+const openText = Effect.fnUntraced(function*(
+  feed: ByteFeed,
+  name: string,
+  format: InputFormat,
+  extension: string,
+  isExport: boolean
+) {
   switch (format) {
     case "csv":
-      return (yield* Effect.promise(() => import("./csv.ts"))).openCsv(feed, name, extension === ".tsv" ? "\t" : ",")
+      return (yield* Effect.promise(() => import("./csv.ts"))).openCsv(
+        feed,
+        name,
+        extension === ".tsv" ? "\t" : ",",
+        isExport
+      )
     case "ndjson":
       return (yield* Effect.promise(() => import("./ndjson.ts"))).openNdjson(feed, name)
     default: {
@@ -52,10 +63,14 @@ const guess = Effect.fnUntraced(function*(feed: ByteFeed) {
 
 /**
  * Opens `file` until the scope closes; `-` is standard input. The format is that of its extension where none is named; for
- * standard input it is found by looking at the first bytes.
+ * standard input it is found by looking at the first bytes. `isExport`: read it as what `varve export` wrote.
  */
 export const openInput = Effect.fnUntraced(
-  function*(file: string, format: InputFormat | undefined): Effect.fn.Return<Input, CommandFailure, Scope.Scope> {
+  function*(
+    file: string,
+    format: InputFormat | undefined,
+    isExport = false
+  ): Effect.fn.Return<Input, CommandFailure, Scope.Scope> {
     const extension = path.extname(file).toLowerCase()
     const named = format ?? extensions[extension]
     if (named === undefined && file !== "-") {
@@ -70,6 +85,6 @@ export const openInput = Effect.fnUntraced(
       return yield* openParquet(file, name)
     }
     const feed = yield* openByteFeed(file)
-    return yield* openText(feed, name, named ?? (yield* guess(feed)), extension)
+    return yield* openText(feed, name, named ?? (yield* guess(feed)), extension, isExport)
   }
 )

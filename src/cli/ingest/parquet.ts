@@ -17,6 +17,7 @@ import * as zlib from "node:zlib"
 import { parquetColumns } from "../../schema/inference/parquetSchema.ts"
 import type { TableSchema } from "../../schema/types.ts"
 import type { Value } from "../../schema/value.ts"
+import { schemaEntry } from "../../segment/format.ts"
 import { type CommandFailure, failure } from "../failure.ts"
 import { fileSize } from "./ByteFeed.ts"
 import { checkColumns } from "./fileColumns.ts"
@@ -179,6 +180,7 @@ export const openParquet = Effect.fnUntraced(function*(path: string, name: strin
     unit: "row",
     measure: "rows",
     total: Number(metadata.num_rows),
+    schema: metadata.key_value_metadata?.find(({ key }) => key === schemaEntry)?.value,
     infer: Effect.sync(() => {
       const full = withoutNulls(file)
       return parquetColumns(file.tree).map((column) => full.has(column.name) ? { ...column, nullable: false } : column)

@@ -105,7 +105,7 @@ export const makeReadParquetValue = (tree: SchemaTree, column: Column): ReadParq
         case "int64":
           return { value: typeof value === "bigint" ? exact(value) : value as number }
         case "json":
-          return checked(typeof value === "string" ? JSON.parse(value) : plainJson(value))
+          return checked(plainJson(value))
         default:
           return checked(value as Json)
       }

@@ -5,6 +5,7 @@ import { type Column, formatType, type Json, type TableSchema } from "../../sche
 import { checkValue, nameList, type Value } from "../../schema/value.ts"
 import type { RecordWriter } from "../client/RecordWriter.ts"
 import { type CommandFailure, usageFailure } from "../failure.ts"
+import { keyAt, metadataAt, timestampAt } from "./exportedFile.ts"
 
 /** Writes rows as records. */
 export interface RecordPlan {
@@ -21,6 +22,8 @@ export interface RecordPlanOptions {
   readonly name: string
   readonly key: string | undefined
   readonly timestamp: string | undefined
+  /** Rows have the values of `withRecordColumns`, and what these say goes into the records. */
+  readonly isExport: boolean
 }
 
 const findColumn = (schema: TableSchema, name: string, flag: string): Effect.Effect<number, CommandFailure> => {
@@ -50,6 +53,13 @@ const noKey = (column: Column): Problem => ({
   message: "null cannot be a key"
 })
 
+/** A row of standard input that has no key where its table has no key column either. */
+const noKeyAtAll: Problem = {
+  reason: "INVALID_KEY",
+  field: "_key",
+  message: "missing, the table has no key column, and standard input has no name that a key could be made of"
+}
+
 /** Standard input into a table without a key column. */
 export const keylessInput: CommandFailure = usageFailure(
   "standard input has no name that keys could be made of, and the table has no key column; say --key COLUMN"
@@ -57,7 +67,9 @@ export const keylessInput: CommandFailure = usageFailure(
 
 /** Decides how the rows of an input become records of a table. */
 export const makeRecordPlan = Effect.fnUntraced(
-  function*({ key, name, schema, timestamp }: RecordPlanOptions): Effect.fn.Return<RecordPlan, CommandFailure> {
+  function*(
+    { isExport, key, name, schema, timestamp }: RecordPlanOptions
+  ): Effect.fn.Return<RecordPlan, CommandFailure> {
     // The server takes the key from the schema's own key column.
     const keyIndex = key === undefined || key === schema.key ? -1 : yield* findColumn(schema, key, "--key")
     const timeIndex = timestamp === undefined ? -1 : yield* findColumn(schema, timestamp, "--timestamp")
@@ -73,22 +85,33 @@ export const makeRecordPlan = Effect.fnUntraced(
       )
     }
     const isMade = keyIndex < 0 && schema.key === undefined
-    if (isMade && name === "-") return yield* keylessInput
+    if (isMade && !isExport && name === "-") return yield* keylessInput
     const prefix = Buffer.from(`${name}#`)
+    const recordAt = schema.columns.length
+    const instantOf = (values: ReadonlyArray<Value>): ReturnType<typeof readInstant> | undefined => {
+      if (timeIndex >= 0) {
+        return values[timeIndex] === null ? undefined : readInstant(schema.columns[timeIndex], values[timeIndex])
+      }
+      const given = isExport ? values[recordAt + timestampAt] : null
+      return given === null ? undefined : { micros: given as number | bigint }
+    }
     const write: RecordPlan["write"] = (writer, values, number) => {
-      const instant = timeIndex < 0 || values[timeIndex] === null
-        ? undefined
-        : readInstant(schema.columns[timeIndex], values[timeIndex])
+      const instant = instantOf(values)
       if (instant !== undefined && "problem" in instant) return instant.problem
       if (keyIndex >= 0 && values[keyIndex] === null) return noKey(schema.columns[keyIndex])
+      const ownKey = isExport && keyIndex < 0 ? values[recordAt + keyAt] : null
+      if (ownKey === null && isMade && name === "-") return noKeyAtAll
+      const metadata = isExport ? values[recordAt + metadataAt] : null
       writer.begin()
-      if (isMade) writer.numberedKey(prefix, number)
-      else if (keyIndex >= 0) writer.key(String(values[keyIndex] as string | number | bigint))
+      if (keyIndex >= 0) writer.key(String(values[keyIndex] as string | number | bigint))
+      else if (ownKey !== null) writer.key(ownKey as string)
+      else if (isMade) writer.numberedKey(prefix, number)
       writer.row(values)
       if (instant !== undefined) writer.timestamp(instant.micros)
+      if (metadata !== null) writer.metadata(metadata as { readonly [name: string]: string })
       writer.end()
       return undefined
     }
-    return { madeKeys: isMade ? `${name}#00000001` : undefined, write }
+    return { madeKeys: isMade && !isExport ? `${name}#00000001` : undefined, write }
   }
 )

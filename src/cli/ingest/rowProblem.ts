@@ -3,6 +3,7 @@ import { absentValue } from "../../schema/decoder/store.ts"
 import type { Problem } from "../../schema/problem.ts"
 import { type Column, formatType, type TableSchema } from "../../schema/types.ts"
 import { article, nameList, type Value } from "../../schema/value.ts"
+import { isRecordColumn } from "./exportedFile.ts"
 
 /** A null where the column takes none. */
 export const nullProblem = (column: Column): Problem => ({
@@ -22,7 +23,9 @@ export const missingProblem = (column: Column): Problem => ({
 export const unknownProblem = (name: string, schema: TableSchema): Problem => ({
   reason: "UNKNOWN_FIELD",
   field: name,
-  message: `no such column; the schema has ${nameList(schema.columns)}`
+  message: isRecordColumn(name)
+    ? "no such column; `varve import` reads what `varve export` wrote"
+    : `no such column; the schema has ${nameList(schema.columns)}`
 })
 
 /** A line that is not UTF-8. */

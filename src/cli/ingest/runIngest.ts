@@ -3,16 +3,17 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as path from "node:path"
-import { documentOf } from "../../schema/inference/inferred.ts"
 import { latestSchema, type RegisteredSchema, registerSchema, type Target } from "../client/catalog.ts"
 import { connect } from "../client/Connection.ts"
-import { CommandFailure, failure, reword } from "../failure.ts"
+import { CommandFailure, reword } from "../failure.ts"
 import type { Cell } from "../output/cell.ts"
 import { countOf, formatCount, formatRate, formatSeconds } from "../output/numbers.ts"
 import { printRecord, tell, write } from "../output/print.ts"
 import { clip, printable } from "../output/width.ts"
 import type { Settings } from "../settings.ts"
+import { withRecordColumns } from "./exportedFile.ts"
 import type { Input, InputFormat } from "./Input.ts"
+import { inputDocument } from "./inputDocument.ts"
 import { openInput } from "./openInput.ts"
 import { showProgress } from "./progress.ts"
 import { keylessInput, makeRecordPlan } from "./recordPlan.ts"
@@ -34,6 +35,8 @@ export interface IngestOptions extends Target {
   readonly rejects: string | undefined
   /** Neither progress nor notes. */
   readonly quiet: boolean
+  /** The file is what `varve export` wrote. */
+  readonly isExport: boolean
 }
 
 const isMissing = ({ reason }: CommandFailure): boolean => reason === "TABLE_NOT_FOUND" || reason === "TENANT_NOT_FOUND"
@@ -41,17 +44,11 @@ const isMissing = ({ reason }: CommandFailure): boolean => reason === "TABLE_NOT
 /** Infers a schema from the input and registers it. */
 const register = Effect.fnUntraced(function*(settings: Settings, options: IngestOptions, input: Input) {
   // Before the table is made, for nothing.
-  if (input.name === "-" && options.key === undefined) return yield* keylessInput
-  const columns = yield* input.infer
-  const inferred = documentOf(columns, options.key)
-  if (inferred.problem !== undefined) {
-    return yield* failure(
-      `${input.name}: no schema can be inferred: ${inferred.problem.field}: ${inferred.problem.message}`
-    )
-  }
+  if (input.name === "-" && options.key === undefined && !options.isExport) return yield* keylessInput
+  const { columns, document } = yield* inputDocument(input, options.key, options.isExport)
   const connection = yield* connect({ service: "query", url: settings.queryUrl, token: settings.token })
-  const registered = yield* registerSchema(connection, options, inferred.document)
-  return { registered, note: `registered ${options.tenant}/${options.table} with ${countOf(columns.length, "column")}` }
+  const registered = yield* registerSchema(connection, options, document)
+  return { registered, note: `registered ${options.tenant}/${options.table} with ${countOf(columns, "column")}` }
 })
 
 /** The schema to write by: the table's, or one that is registered now. */
@@ -139,11 +136,11 @@ export const runIngest = (settings: Settings, options: IngestOptions): Effect.Ef
     // Output that programs read is not mixed with notes.
     const withNotes = !options.quiet && settings.format === "table"
     const note = (text: string) => withNotes ? tell(`${text}\n`) : Effect.void
-    const input = yield* openInput(options.file, options.inputFormat)
+    const input = yield* openInput(options.file, options.inputFormat, options.isExport)
     const connection = yield* connect({ service: "ingestion", url: settings.ingestionUrl, token: settings.token })
     const { note: registration, registered } = yield* resolveSchema(settings, options, input)
-    const { key, timestamp } = options
-    const plan = yield* makeRecordPlan({ schema: registered.schema, name: input.name, key, timestamp })
+    const { isExport, key, timestamp } = options
+    const plan = yield* makeRecordPlan({ schema: registered.schema, name: input.name, key, timestamp, isExport })
     if (registration !== undefined) yield* note(registration)
     if (plan.madeKeys !== undefined) {
       yield* note(
@@ -159,6 +156,7 @@ export const runIngest = (settings: Settings, options: IngestOptions): Effect.Ef
         connection,
         target: options,
         registered,
+        rowSchema: isExport ? withRecordColumns(registered.schema) : registered.schema,
         input,
         plan,
         batchSize: options.batchSize,

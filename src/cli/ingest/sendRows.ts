@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Problem } from "../../schema/problem.ts"
+import type { TableSchema } from "../../schema/types.ts"
 import type { Value } from "../../schema/value.ts"
 import type { ErrorDetail } from "../../transport/grpc/generated/varve/v1/record_pb.ts"
 import type { RegisteredSchema, Target } from "../client/catalog.ts"
@@ -72,6 +73,8 @@ export interface SendOptions {
   readonly connection: Connection
   readonly target: Target
   readonly registered: RegisteredSchema
+  /** What rows are read by: the registered schema, or that and more. */
+  readonly rowSchema: TableSchema
   readonly input: Input
   readonly plan: RecordPlan
   /** Records of a message. */
@@ -90,9 +93,9 @@ class Gatherer {
 
   constructor(options: SendOptions) {
     this.options = options
-    const { schema, version } = options.registered
+    const { registered: { schema, version }, rowSchema } = options
     this.writer = new RecordWriter(schema.columns, version)
-    this.values = schema.columns.map(() => null)
+    this.values = rowSchema.columns.map(() => null)
   }
 
   /** Takes rows from `from` on until a message is full or the batch ends; returns the index behind the last one. */
@@ -159,9 +162,9 @@ const withAccount = (failure: CommandFailure, options: SendOptions): CommandFail
  */
 export const sendRows = (options: SendOptions): Effect.Effect<void, CommandFailure> =>
   Effect.gen(function*() {
-    const { account, connection, input, registered, target } = options
+    const { account, connection, input, rowSchema, target } = options
     let unreadable: CommandFailure | undefined
-    const rows = Stream.catch(input.rows(registered.schema), (failure) => {
+    const rows = Stream.catch(input.rows(rowSchema), (failure) => {
       unreadable = failure
       return Stream.empty
     })

@@ -3,11 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { queryLimitDefault } from "../../base/limits.ts"
 import { QueryService, type QueryStats, type ResultColumn } from "../../transport/grpc/generated/varve/v1/query_pb.ts"
-import { serverStream, unary } from "../client/call.ts"
+import { unary } from "../client/call.ts"
 import type { Target } from "../client/catalog.ts"
 import { connect, type Connection } from "../client/Connection.ts"
-import { plainRecord, type ReadRecord, readStreamMessage } from "../client/records.ts"
-import { CommandFailure } from "../failure.ts"
+import { openQueryStream } from "../client/queryStream.ts"
+import { plainRecord, readBatch, type ReadRecord } from "../client/records.ts"
+import type { CommandFailure } from "../failure.ts"
 import { printStream, tell } from "../output/print.ts"
 import { dim, terminalOf } from "../output/terminal.ts"
 import type { Settings } from "../settings.ts"
@@ -58,36 +59,12 @@ const page = Effect.fnUntraced(function*(connection: Connection, options: QueryO
   return answer
 })
 
-const incomplete = (connection: Connection) =>
-  new CommandFailure({
-    message: `${connection.url} ended the answer before it was complete; ask again`,
-    exitCode: 3,
-    reason: "UNREACHABLE"
-  })
-
-const stream = Effect.fnUntraced(
-  function*(connection: Connection, options: QueryOptions) {
-    const messages = serverStream(connection, QueryService.method.queryStream, {
-      ...(yield* selection(options)),
-      limit: BigInt(options.limit ?? 0)
-    }, readStreamMessage)
-    const pull = yield* Stream.toPull(messages)
-    let stats: QueryStats | undefined
-    const [first, ...others] = yield* Effect.catchTag(pull, "Done", () => Effect.fail(incomplete(connection)))
-    if (first.kind !== "header") return yield* incomplete(connection)
-    const { columns, position } = first.header
-    const records = Stream.concat(Stream.fromIterable(others), Stream.fromPull(Effect.succeed(pull))).pipe(
-      Stream.map((message) => {
-        if (message.kind === "summary") stats = message.summary.stats
-        return message.kind === "batch" ? message.records : []
-      }),
-      // Without the summary, which comes last, something is missing.
-      Stream.concat(Stream.suspend(() => stats === undefined ? Stream.fail(incomplete(connection)) : Stream.empty))
-    )
-    const answer: Answer = { columns, position, records, stats: () => stats }
-    return answer
-  }
-)
+const stream = Effect.fnUntraced(function*(connection: Connection, options: QueryOptions) {
+  const request = { ...(yield* selection(options)), limit: BigInt(options.limit ?? 0) }
+  const { batches, columns, position, stats } = yield* openQueryStream(connection, request, readBatch)
+  const answer: Answer = { columns, position, records: batches, stats }
+  return answer
+})
 
 /** Prints the records that match. */
 export const runQuery = (settings: Settings, options: QueryOptions): Effect.Effect<void, CommandFailure> =>

@@ -23,7 +23,7 @@ export interface FooterChunk {
   readonly pages: number
   readonly bounds: Bounds
   readonly columnIndex: FileRange | undefined
-  readonly offsetIndex: FileRange
+  readonly offsetIndex: FileRange | undefined
   readonly bloom: FileRange | undefined
 }
 
@@ -40,6 +40,8 @@ export interface Footer {
   readonly rowGroups: ReadonlyArray<FooterRowGroup>
   readonly entries: ReadonlyArray<readonly [name: string, value: string]>
   readonly createdBy: string
+  /** Rows are in no order; else by key and position, as those of segments are. */
+  readonly isUnordered?: boolean
 }
 
 const REQUIRED = 0
@@ -54,12 +56,12 @@ const sum = <A>(values: ReadonlyArray<A>, of: (value: A) => number): number =>
 
 /** Writes the footer. */
 export const writeFooter = (writer: ThriftWriter, footer: Footer): void => {
-  const { columns, entries, rowGroups } = footer
+  const { columns, entries, isUnordered = false, rowGroups } = footer
   writer.root(() => {
     writer.i32(1, 2)
     writer.list(2, STRUCT, columns.length + 1, (i) => i === 0 ? root(writer, columns) : leaf(writer, columns[i - 1]))
     writer.i64(3, footer.rows)
-    writer.list(4, STRUCT, rowGroups.length, (i) => rowGroup(writer, rowGroups[i], i))
+    writer.list(4, STRUCT, rowGroups.length, (i) => rowGroup(writer, rowGroups[i], i, isUnordered))
     writer.list(5, STRUCT, entries.length, (i) =>
       writer.root(() => {
         writer.binary(1, entries[i][0])
@@ -100,17 +102,24 @@ const leaf = (writer: ThriftWriter, { fieldId, logical, name, optional, physical
     })
   })
 
-const rowGroup = (writer: ThriftWriter, { chunks, rows }: FooterRowGroup, ordinal: number): void =>
+const rowGroup = (
+  writer: ThriftWriter,
+  { chunks, rows }: FooterRowGroup,
+  ordinal: number,
+  isUnordered: boolean
+): void =>
   writer.root(() => {
     writer.list(1, STRUCT, chunks.length, (i) => columnChunk(writer, chunks[i]))
     writer.i64(2, sum(chunks, (chunk) => chunk.plainBytes))
     writer.i64(3, rows)
-    writer.list(4, STRUCT, 2, (i) =>
-      writer.root(() => {
-        writer.i32(1, i === 0 ? keyColumn : positionColumn)
-        writer.bool(2, i === 1)
-        writer.bool(3, false)
-      }))
+    if (!isUnordered) {
+      writer.list(4, STRUCT, 2, (i) =>
+        writer.root(() => {
+          writer.i32(1, i === 0 ? keyColumn : positionColumn)
+          writer.bool(2, i === 1)
+          writer.bool(3, false)
+        }))
+    }
     writer.i64(5, chunks[0].dictionaryOffset ?? chunks[0].dataOffset)
     writer.i64(6, sum(chunks, (chunk) => chunk.bytes))
     writer.i16(7, ordinal)
@@ -121,8 +130,10 @@ const columnChunk = (writer: ThriftWriter, chunk: FooterChunk): void =>
     // Long deprecated, and still asked for: where the column's metadata is. It is here.
     writer.i64(2, 0)
     writer.struct(3, () => columnMetadata(writer, chunk))
-    writer.i64(4, chunk.offsetIndex.offset)
-    writer.i32(5, chunk.offsetIndex.length)
+    if (chunk.offsetIndex !== undefined) {
+      writer.i64(4, chunk.offsetIndex.offset)
+      writer.i32(5, chunk.offsetIndex.length)
+    }
     if (chunk.columnIndex === undefined) return
     writer.i64(6, chunk.columnIndex.offset)
     writer.i32(7, chunk.columnIndex.length)

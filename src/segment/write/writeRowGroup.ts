@@ -109,7 +109,8 @@ const rowNumbers = (count: number): Int32Array => {
   return numbers
 }
 
-const writeChunk = (
+/** Writes a column: rows order[breaks[0], breaks.at(-1)) of a vector, with pages broken as `breaks` say. */
+export const writeChunk = (
   output: Output,
   column: SegmentColumn,
   vector: SegmentVector,
