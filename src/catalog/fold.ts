@@ -2,8 +2,7 @@
 import { invariant } from "../base/invariant.ts"
 import type { Position } from "../base/position.ts"
 import type { Event, RowsWritten, SchemaRegistered, SegmentsPublished } from "../event/Event.ts"
-import { readCanonical } from "../schema/document.ts"
-import { byAge, type CatalogState, newTable, shapeOf, type Table, type Tenant } from "./state.ts"
+import { byAge, type CatalogState, newTable, schemaVersionOf, type Table, type Tenant } from "./state.ts"
 
 /** An event that changes the catalog: any but rows. */
 export type CatalogEvent = Exclude<Event, RowsWritten>
@@ -37,7 +36,11 @@ export const foldCatalog = (
 export const publicationProblem = (table: Table, event: SegmentsPublished): string | undefined => {
   const missing = event.removed.find((name) => !table.segments.some((segment) => segment.name === name))
   if (missing !== undefined) return `${missing} is no segment of table ${table.name} any more`
-  if (event.through < table.flushedThrough) return `rows up to position ${table.flushedThrough} are in segments already`
+  // What replaces no file comes from memory: its rows must not be in segments yet.
+  const isFlush = event.removed.length === 0
+  if (event.through < table.flushedThrough || (isFlush && event.through === table.flushedThrough)) {
+    return `rows up to position ${table.flushedThrough} are in segments already`
+  }
   return undefined
 }
 
@@ -64,17 +67,9 @@ const registerSchema = (
   const before = tenant.tables.get(event.table) ?? newTable(event.tableId, event.tenant, event.table)
   const { versions } = before
   invariant(event.version === versions.length + 1, `schema versions of a table count up from 1 (${event.table})`)
-  const schema = readCanonical(event.definition)
   const table: Table = {
     ...before,
-    versions: [...versions, {
-      version: event.version,
-      schema,
-      definition: event.definition,
-      position,
-      registeredAt: commitTime,
-      shape: shapeOf(event.tableId, event.version, schema)
-    }]
+    versions: [...versions, schemaVersionOf(event.tableId, event.version, event.definition, position, commitTime)]
   }
   return withTable(withTenant(state, tenant), table)
 }

@@ -6,6 +6,7 @@ import { compareBytes } from "../base/bytes.ts"
 import * as Position from "../base/position.ts"
 import type { SegmentEntry, TableSettings } from "../event/Event.ts"
 import type { BatchShape } from "../event/rowBatch.ts"
+import { readCanonical } from "../schema/document.ts"
 import { type TableSchema, vectorKind } from "../schema/types.ts"
 
 /** A tenant. */
@@ -114,8 +115,20 @@ export const latest = (table: Table): SchemaVersion => table.versions[table.vers
 export const versionOf = (table: Table, version: number): SchemaVersion | undefined =>
   version === 0 ? latest(table) : table.versions[version - 1]
 
+/** A version as its document says. Throws `FormatError` for a document that cannot be read. */
+export const schemaVersionOf = (
+  table: number,
+  version: number,
+  definition: string,
+  position: Position.Position,
+  registeredAt: number
+): SchemaVersion => {
+  const schema = readCanonical(definition)
+  return { version, schema, definition, position, registeredAt, shape: shapeOf(table, version, schema) }
+}
+
 /** How rows of a schema lie in memory. */
-export const shapeOf = (table: number, schemaVersion: number, schema: TableSchema): BatchShape => ({
+const shapeOf = (table: number, schemaVersion: number, schema: TableSchema): BatchShape => ({
   table,
   schemaVersion,
   columns: schema.columns.map((column) => vectorKind(column.type))

@@ -5,8 +5,10 @@ import * as Position from "../base/position.ts"
 import type { EngineState } from "../mvcc/engineState.ts"
 import type { CompactionReport, FlushReport, ProcessorStatus } from "./Processor.ts"
 
-const sum = (segments: ReadonlyArray<{ readonly bytes: number; readonly rows: number }>, of: "bytes" | "rows"): number =>
-  segments.reduce((total, segment) => total + segment[of], 0)
+const sum = (
+  segments: ReadonlyArray<{ readonly bytes: number; readonly rows: number }>,
+  of: "bytes" | "rows"
+): number => segments.reduce((total, segment) => total + segment[of], 0)
 
 export class Meters {
   /** What runs now, for people. */

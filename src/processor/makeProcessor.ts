@@ -10,7 +10,7 @@ import { Engine } from "../mvcc/Engine.ts"
 import { SegmentFiles } from "../mvcc/SegmentFiles.ts"
 import { SegmentWorkers } from "../segment/worker/SegmentWorkers.ts"
 import { type FlushError, makeFlusher } from "./flush/makeFlusher.ts"
-import { sealOld, sealLargest } from "./flush/seal.ts"
+import { sealLargest, sealOld } from "./flush/seal.ts"
 import { Meters } from "./Meters.ts"
 import { ProcessorError, type ProcessorService } from "./Processor.ts"
 
@@ -81,7 +81,9 @@ export const makeProcessor = Effect.fnUntraced(function*(
     for (const table of [...state.sealedTables]) {
       state.sealedTables.delete(table)
       yield* flushTable(table).pipe(
-        Effect.tapError((error) => Effect.logWarning(`flush of ${nameOf(table)} failed, trying again: ${error.message}`)),
+        Effect.tapError((error) =>
+          Effect.logWarning(`flush of ${nameOf(table)} failed, trying again: ${error.message}`)
+        ),
         Effect.retry(retrying),
         Effect.ignore
       )

@@ -1,7 +1,8 @@
 /** Publishes segments: from then on a table's rows lie in other files, for everyone at the same position. */
 import * as Effect from "effect/Effect"
+import * as Position from "../base/position.ts"
 import { publicationProblem } from "../catalog/fold.ts"
-import type { SegmentsPublished } from "../event/Event.ts"
+import type { SegmentEntry, SegmentsPublished } from "../event/Event.ts"
 import type { CommitError, CommitPipelineService } from "../mvcc/CommitPipeline.ts"
 import type { EngineService } from "../mvcc/Engine.ts"
 import type { HandOver } from "../mvcc/handOver.ts"
@@ -15,32 +16,52 @@ export interface Publisher {
   readonly files: SegmentFilesService
 }
 
+/** What changes of a table's segments. */
+export interface Publication {
+  /** The table's number in the catalog. */
+  readonly table: number
+  /** Every row up to here is in segments then; 0 where nothing was flushed. */
+  readonly through: Position.Position
+  /** Versions that no snapshot at or above this sees may be gone then; 0 where none went. */
+  readonly horizon: Position.Position
+  readonly removed: ReadonlyArray<string>
+  readonly added: ReadonlyArray<SegmentEntry>
+}
+
 /**
- * Commits the event, then lets go of the files that it removes. Fails with SEGMENTS_CHANGED where another publication was
- * first. Where it fails, the files that it would have added are the caller's still.
+ * Commits a publication, then lets go of the files that it removes. Fails with SEGMENTS_CHANGED where another one was
+ * first: then the files that it would have added are nobody's. After any other failure the log may name them, and they
+ * must stay.
  */
 export const publishSegments = (
   { engine, files, pipeline }: Publisher,
-  event: Omit<SegmentsPublished, "kind">,
+  { added, horizon, removed, table, through }: Publication,
   handOver: HandOver | undefined
-): Effect.Effect<void, CommitError> => {
-  const published: SegmentsPublished = { kind: "SegmentsPublished", ...event }
-  return engine.state.tableVersions(event.tableId).segmentsLock.withPermit(
+): Effect.Effect<void, CommitError> =>
+  engine.state.tableVersions(table).segmentsLock.withPermit(
     pipeline.commit({
       kind: "catalog",
       propose: (catalog) => {
-        const problem = publicationProblem(catalog.tables.get(event.tableId)!, published)
-        return problem === undefined ? published : refuse("SEGMENTS_CHANGED", "", problem)
+        const before = catalog.tables.get(table)!
+        const event: SegmentsPublished = {
+          kind: "SegmentsPublished",
+          tableId: table,
+          through: through === Position.zero ? before.flushedThrough : through,
+          horizon: Math.max(horizon, before.horizon),
+          removed,
+          added
+        }
+        const problem = publicationProblem(before, event)
+        return problem === undefined ? event : refuse("SEGMENTS_CHANGED", "", problem)
       },
       ...handOver === undefined ? {} : { handOver }
     })
   ).pipe(
     // The log names them no more, and that is durable: they may go as soon as nobody reads them.
     Effect.andThen(Effect.forEach(
-      event.removed.filter((name) => !event.added.some((segment) => segment.name === name)),
+      removed.filter((name) => !added.some((segment) => segment.name === name)),
       files.drop,
       { discard: true }
     )),
     Effect.uninterruptible
   )
-}

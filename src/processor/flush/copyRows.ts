@@ -1,6 +1,6 @@
 /** Copies of a memtable's rows, for a worker to take: readers and writers go on with the memtable meanwhile. */
 import * as Effect from "effect/Effect"
-import type { MemtableColumn, Memtable } from "../../mvcc/memtable.ts"
+import type { Memtable, MemtableColumn } from "../../mvcc/memtable.ts"
 import type { SegmentRows } from "../../segment/write/SegmentRows.ts"
 
 /**

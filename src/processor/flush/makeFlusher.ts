@@ -2,12 +2,13 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
+import * as Position from "../../base/position.ts"
 import type { CommitError } from "../../mvcc/CommitPipeline.ts"
 import type { Memtable } from "../../mvcc/memtable.ts"
 import type { TableVersions } from "../../mvcc/tableVersions.ts"
 import type { SegmentJobError, SegmentWorkersService } from "../../segment/worker/SegmentWorkers.ts"
 import type { FlushReport } from "../Processor.ts"
-import { publishSegments, type Publisher } from "../publish.ts"
+import { type Publisher, publishSegments } from "../publish.ts"
 import { segmentEntry } from "../segmentEntry.ts"
 import { flushedName } from "../segmentNames.ts"
 import { copyRows } from "./copyRows.ts"
@@ -34,16 +35,18 @@ export const makeFlusher = (
     const clock = yield* Clock.Clock
     const started = clock.currentTimeMillisUnsafe()
     const { count, lastPosition, shape } = memtable
-    const { horizon, versions: schemas } = state.catalog.tables.get(versions.table)!
-    const { schema } = schemas[shape.schemaVersion - 1]
+    const { schema } = state.catalog.tables.get(versions.table)!.versions[shape.schemaVersion - 1]
     const name = flushedName(versions.table, lastPosition)
-    const rows = yield* copyRows(memtable, (positions, count, times) => state.commitTimes.fillTimes(positions, count, times))
+    const rows = yield* copyRows(
+      memtable,
+      (positions, count, times) => state.commitTimes.fillTimes(positions, count, times)
+    )
     const owner = { table: versions.table, schemaVersion: shape.schemaVersion, schema }
     const { order, summary } = yield* workers.write({ name, owner, rows, count })
     const segment = segmentEntry(name, 0, shape.schemaVersion, summary)
     yield* publishSegments(
       publisher,
-      { tableId: versions.table, through: lastPosition, horizon, removed: [], added: [segment] },
+      { table: versions.table, through: lastPosition, horizon: Position.zero, removed: [], added: [segment] },
       { kind: "flush", memtable, segment: name, order }
     )
     const elapsedMillis = clock.currentTimeMillisUnsafe() - started
