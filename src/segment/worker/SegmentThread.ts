@@ -58,6 +58,8 @@ export class SegmentThread {
     this.onDeath = options.onDeath
     this.worker = new Worker(threadModule, {
       name: "varve-segment",
+      // Of Node's flags the thread needs none, and some that a program may be run by, --input-type, keep it from starting.
+      execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: options.heapMegabytesMax, maxYoungGenerationSizeMb }
     })
     this.worker.on("message", (message: FromThread) => this.hear(message))
@@ -117,9 +119,9 @@ export class SegmentThread {
   /** Takes a job on: from now on its calls are served. */
   private readonly admit = Effect.fnUntraced(
     function*(this: SegmentThread, job: number, order: JobOrder, storage: BlockStorageService, scope: Scope.Scope) {
-      const perform = serveStorage(storage, scope)
       const outcome = yield* Deferred.make<JobReport, SegmentJobError>()
-      // Made after the scope of files, so that it is closed before them: no file is closed that is in use.
+      const perform = serveStorage(storage, yield* Scope.fork(scope))
+      // Made after the scope of the files, so that it is closed before: no file is closed that is in use.
       const fork = yield* Scope.provide(FiberSet.makeRuntime<never, void, never>(), scope)
       const active: ActiveJob = {
         kind: order.kind,

@@ -22,7 +22,7 @@ export interface SegmentThreadsOptions {
 }
 
 /** What holds where nothing else is said. */
-export const segmentThreadsDefaults: SegmentThreadsOptions = { workers: 1, heapMegabytesMax: 256, isEager: false }
+export const segmentThreadsDefaults: SegmentThreadsOptions = { workers: 1, heapMegabytesMax: 128, isEager: false }
 
 /**
  * Makes the service; its scope ends the threads.

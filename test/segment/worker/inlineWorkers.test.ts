@@ -1,4 +1,4 @@
 import { makeInlineWorkers } from "../../../src/segment/worker/inlineWorkers.ts"
 import { workersConformance } from "./conformance.ts"
 
-workersConformance("inline", makeInlineWorkers)
+workersConformance("inline", 1, makeInlineWorkers)
