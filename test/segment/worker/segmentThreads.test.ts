@@ -112,10 +112,10 @@ describe("threads of segments", () => {
 
   it.effect.each(
     [
-      ["is killed", (worker: Worker) => void worker.terminate(), /it ended with code 1/],
+      ["is killed", (worker: Worker): void => void worker.terminate(), /it ended with code 1/],
       [
         "throws outside of a job",
-        (worker: Worker) => worker.postMessage({ kind: "nonsense" }),
+        (worker: Worker): void => worker.postMessage({ kind: "nonsense" }),
         /Error: a thread of segments was told something unknown[^]* at /
       ]
     ] as const
