@@ -1,6 +1,6 @@
 /**
- * The administration service: tenants and schemas. Every change is an event in the log, decided in order like any
- * other write.
+ * The administration service: tenants, schemas, and what is chosen for tables. Every change is an event in the log,
+ * decided in order like any other write.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -8,6 +8,15 @@ import * as Schema from "effect/Schema"
 import type { Caller } from "../base/caller.ts"
 import type { Position } from "../base/position.ts"
 import type { Reason } from "../base/reason.ts"
+import type { Table } from "../catalog/state.ts"
+import type { TableSettings } from "../event/Event.ts"
+
+/** One table, those of a tenant, or all that the caller may see. */
+export interface Selection {
+  readonly tenant: string | undefined
+  /** Only with a tenant, be it the caller's. */
+  readonly table: string | undefined
+}
 
 /** A tenant, as clients see it. */
 export interface TenantInfo {
@@ -30,6 +39,36 @@ export interface SchemaInfo {
   readonly position: Position
   /** Microseconds since 1970. */
   readonly registeredAt: number
+}
+
+/** What to change of a table's settings; what is `undefined` stays. */
+export interface SettingsChange {
+  readonly history?: TableSettings["history"] | undefined
+  /** `null` = rows never expire. */
+  readonly ttlMicros?: TableSettings["ttlMicros"] | undefined
+  readonly compaction?: TableSettings["compaction"] | undefined
+}
+
+/** An index of a table and how far it is built. */
+export interface IndexInfo {
+  readonly tenant: string
+  readonly table: string
+  readonly name: string
+  /** The column's name. */
+  readonly column: string
+  readonly version: number
+  /** Segments that have a file of this version, and all of the table. */
+  readonly segmentsCovered: number
+  readonly segments: number
+  /** Of those files. */
+  readonly bytes: number
+}
+
+/** Names one index. */
+export interface IndexRequest {
+  readonly tenant: string
+  readonly table: string
+  readonly name: string
 }
 
 /** Why a request was refused or failed. */
@@ -66,9 +105,36 @@ export interface AdministrationService {
     request: { readonly tenant: string; readonly table: string; readonly version: number },
     caller: Caller
   ) => Effect.Effect<SchemaInfo, AdministrationError>
+  /**
+   * Tables by tenant and name: one, those of a tenant, or all that the caller may see. Whoever acts on tables asks for
+   * them here.
+   */
+  readonly selectTables: (
+    selection: Selection,
+    caller: Caller
+  ) => Effect.Effect<ReadonlyArray<Table>, AdministrationError>
+  /** Gives the table as it is then. Fails with VALUE_OUT_OF_RANGE where a duration makes no sense. */
+  readonly configureTable: (
+    request: SettingsChange & { readonly tenant: string; readonly table: string },
+    caller: Caller
+  ) => Effect.Effect<{ readonly table: Table; readonly changed: boolean }, AdministrationError>
+  /** Declares an index, to be built in the background. Fails with INDEX_EXISTS, COLUMN_NOT_FOUND, NOT_SUPPORTED. */
+  readonly createIndex: (
+    request: IndexRequest & { readonly column: string },
+    caller: Caller
+  ) => Effect.Effect<IndexInfo, AdministrationError>
+  /** Fails with INDEX_NOT_FOUND. */
+  readonly dropIndex: (request: IndexRequest, caller: Caller) => Effect.Effect<void, AdministrationError>
+  /** Raises the index's version, so that it is built anew. Fails with INDEX_NOT_FOUND. */
+  readonly rebuildIndex: (request: IndexRequest, caller: Caller) => Effect.Effect<IndexInfo, AdministrationError>
+  /** By table, in the order in which they were declared. */
+  readonly listIndexes: (
+    request: { readonly tenant: string; readonly table: string | undefined },
+    caller: Caller
+  ) => Effect.Effect<ReadonlyArray<IndexInfo>, AdministrationError>
 }
 
-/** Tenants and schemas. */
+/** Tenants, schemas and what is chosen for tables. */
 export class Administration extends Context.Service<Administration, AdministrationService>()(
   "varve/administration/Administration"
 ) {}

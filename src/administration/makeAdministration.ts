@@ -1,21 +1,30 @@
 /** The administration service over the commit pipeline. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { Caller } from "../base/caller.ts"
 import { identifierProblem } from "../base/names.ts"
-import type { Reason } from "../base/reason.ts"
 import { Catalog } from "../catalog/Catalog.ts"
-import { type CatalogState, latest, type SchemaVersion, type Table, type Tenant, versionOf } from "../catalog/state.ts"
-import type { SchemaRegistered } from "../event/Event.ts"
+import {
+  type CatalogState,
+  latest,
+  type SchemaVersion,
+  settingsDefault,
+  type Table,
+  type Tenant,
+  versionOf
+} from "../catalog/state.ts"
+import type { SchemaRegistered, TableSettings } from "../event/Event.ts"
 import { CommitPipeline } from "../mvcc/CommitPipeline.ts"
 import { type CatalogIntent, type Refusal, refuse } from "../mvcc/intent.ts"
 import { incompatibility } from "../schema/compatibility.ts"
 import { canonicalDocument, parseDocument } from "../schema/document.ts"
-import { AdministrationError, type AdministrationService, type SchemaInfo, type TenantInfo } from "./Administration.ts"
+import type { AdministrationService, IndexInfo, IndexRequest, SchemaInfo, TenantInfo } from "./Administration.ts"
+import { checkNames, failure, findTable, findTenant, fromEngine, openTable, quote, selectTables } from "./requests.ts"
+import { changeProblem, proposeDrop, proposeIndex, proposeRebuild, proposeSettings } from "./tableSettings.ts"
 
-const failure = (reason: Reason, field: string, message: string): AdministrationError =>
-  new AdministrationError({ reason, field, message: field === "" ? message : `${field}: ${message}` })
-
-const quote = (name: string): string => JSON.stringify(name)
+/** What new tables keep of their history, where nobody has said otherwise for them. */
+export const HistoryDefault = Context.Reference<TableSettings["history"]>("varve/administration/HistoryDefault", {
+  defaultValue: () => settingsDefault.history
+})
 
 const tenantInfo = ({ createdAt, id, name, tables }: Tenant): TenantInfo => ({
   tenant: id,
@@ -33,17 +42,21 @@ const schemaInfo = (table: Table, version: SchemaVersion): SchemaInfo => ({
   registeredAt: version.registeredAt
 })
 
-/** Fails unless the caller may act for the tenant and the names are possible ones. */
-const checkNames = (caller: Caller, tenant: string, table?: string) =>
-  Effect.suspend(() => {
-    const tenantProblem = identifierProblem(tenant)
-    if (tenantProblem !== undefined) return Effect.fail(failure("INVALID_NAME", "tenant_id", tenantProblem))
-    if (caller.tenant !== undefined && caller.tenant !== tenant) {
-      return Effect.fail(failure("TENANT_FORBIDDEN", "tenant_id", `the credential is not for tenant ${quote(tenant)}`))
-    }
-    const tableProblem = table === undefined ? undefined : identifierProblem(table)
-    return tableProblem === undefined ? Effect.void : Effect.fail(failure("INVALID_NAME", "table", tableProblem))
-  })
+const indexInfo = (table: Table, index: TableSettings["indexes"][number]): IndexInfo => {
+  const files = table.segments.flatMap(({ indexes }) =>
+    indexes.filter((file) => file.index === index.name && file.version === index.version)
+  )
+  return {
+    tenant: table.tenant,
+    table: table.name,
+    name: index.name,
+    column: latest(table).schema.columns.find(({ id }) => id === index.columnId)?.name ?? `(column ${index.columnId})`,
+    version: index.version,
+    segmentsCovered: files.length,
+    segments: table.segments.length,
+    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+}
 
 /** The event that registers a document as the next version of a table; `undefined` where the latest is the same. */
 const proposeSchema = (
@@ -74,27 +87,20 @@ const proposeSchema = (
 export const makeAdministration = Effect.gen(function*() {
   const catalog = yield* Catalog
   const pipeline = yield* CommitPipeline
+  const history = yield* HistoryDefault
 
   const change = (propose: CatalogIntent["propose"]) =>
     Effect.mapError(
       pipeline.commit({ kind: "catalog", propose }),
-      ({ field, message, reason }) => failure(reason, field, message)
+      fromEngine
     )
 
-  const tenantOf = (tenant: string) =>
-    Effect.suspend(() => {
-      const found = catalog.state().tenants.get(tenant)
-      return found === undefined
-        ? Effect.fail(failure("TENANT_NOT_FOUND", "tenant_id", `there is no tenant ${quote(tenant)}; create it first`))
-        : Effect.succeed(found)
-    })
-
-  const tableOf = (tenant: string, name: string) =>
-    Effect.flatMap(tenantOf(tenant), (found) => {
-      const table = found.tables.get(name)
-      return table === undefined
-        ? Effect.fail(failure("TABLE_NOT_FOUND", "table", `tenant ${quote(tenant)} has no table ${quote(name)}`))
-        : Effect.succeed(table)
+  const indexOf = (request: IndexRequest) =>
+    Effect.flatMap(Effect.suspend(() => findTable(catalog.state(), request.tenant, request.table)), (table) => {
+      const index = table.settings.indexes.find(({ name }) => name === request.name)
+      return index === undefined
+        ? Effect.fail(failure("INDEX_NOT_FOUND", "name", `${quote(request.name)} was dropped at the same time`))
+        : Effect.succeed(indexInfo(table, index))
     })
 
   const service: AdministrationService = {
@@ -118,7 +124,11 @@ export const makeAdministration = Effect.gen(function*() {
 
     registerSchema: Effect.fnUntraced(function*(request, caller) {
       yield* checkNames(caller, request.tenant, request.table)
+      const isNew = catalog.table(request.tenant, request.table) === undefined
       const { outcome } = yield* change((state) => proposeSchema(state, request))
+      if (isNew && outcome === "committed" && history.keep !== "all") {
+        yield* change((state) => proposeSettings(state, request, { history }))
+      }
       const table = catalog.table(request.tenant, request.table)!
       return { ...schemaInfo(table, latest(table)), created: outcome === "committed" }
     }),
@@ -126,10 +136,10 @@ export const makeAdministration = Effect.gen(function*() {
     listSchemas: Effect.fnUntraced(function*({ table, tenant }, caller) {
       yield* checkNames(caller, tenant, table)
       if (table !== undefined) {
-        const found = yield* tableOf(tenant, table)
+        const found = yield* findTable(catalog.state(), tenant, table)
         return found.versions.map((version) => schemaInfo(found, version))
       }
-      const { tables } = yield* tenantOf(tenant)
+      const { tables } = yield* findTenant(catalog.state(), tenant)
       return [...tables.values()]
         .sort((a, b) => (a.name < b.name ? -1 : 1))
         .map((found) => schemaInfo(found, latest(found)))
@@ -137,7 +147,7 @@ export const makeAdministration = Effect.gen(function*() {
 
     getSchema: Effect.fnUntraced(function*({ table, tenant, version }, caller) {
       yield* checkNames(caller, tenant, table)
-      const found = yield* tableOf(tenant, table)
+      const found = yield* findTable(catalog.state(), tenant, table)
       const wanted = versionOf(found, version)
       return wanted === undefined
         ? yield* failure(
@@ -146,7 +156,42 @@ export const makeAdministration = Effect.gen(function*() {
           `${version} is not there; table ${quote(table)} has versions 1 to ${latest(found).version}`
         )
         : schemaInfo(found, wanted)
-    })
+    }),
+
+    selectTables: (selection, caller) => Effect.suspend(() => selectTables(catalog.state(), selection, caller)),
+
+    configureTable: Effect.fnUntraced(function*(request, caller) {
+      yield* openTable(catalog.state(), request, caller)
+      const problem = changeProblem(request)
+      if (problem !== undefined) return yield* fromEngine(problem)
+      const { outcome } = yield* change((state) => proposeSettings(state, request, request))
+      return { table: catalog.table(request.tenant, request.table)!, changed: outcome === "committed" }
+    }),
+
+    createIndex: Effect.fnUntraced(function*(request, caller) {
+      yield* openTable(catalog.state(), request, caller)
+      const problem = identifierProblem(request.name)
+      if (problem !== undefined) return yield* failure("INVALID_NAME", "name", problem)
+      yield* change((state) => proposeIndex(state, request, request.name, request.column))
+      return yield* indexOf(request)
+    }),
+
+    dropIndex: Effect.fnUntraced(function*(request, caller) {
+      yield* openTable(catalog.state(), request, caller)
+      yield* change((state) => proposeDrop(state, request, request.name))
+    }),
+
+    rebuildIndex: Effect.fnUntraced(function*(request, caller) {
+      yield* openTable(catalog.state(), request, caller)
+      yield* change((state) => proposeRebuild(state, request, request.name))
+      return yield* indexOf(request)
+    }),
+
+    listIndexes: (selection, caller) =>
+      Effect.map(
+        Effect.suspend(() => selectTables(catalog.state(), selection, caller)),
+        (tables) => tables.flatMap((table) => table.settings.indexes.map((index) => indexInfo(table, index)))
+      )
   }
   return service
 })

@@ -6,13 +6,19 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { CollectGarbageRequestSchema, CollectGarbageResponseSchema, CompactRequestSchema, CompactResponseSchema, FlushRequestSchema, FlushResponseSchema, GetStorageStatusRequestSchema, GetStorageStatusResponseSchema, WriteCheckpointRequestSchema, WriteCheckpointResponseSchema } from "./admin_processor_pb.ts";
+import { file_varve_v1_admin_processor } from "./admin_processor_pb.ts";
+import type { GetStatisticsRequestSchema, GetStatisticsResponseSchema, GetUsageRequestSchema, GetUsageResponseSchema, InspectKeyRequestSchema, InspectKeyResponseSchema, ListSegmentsRequestSchema, ListSegmentsResponseSchema, PreviewRetentionRequestSchema, PreviewRetentionResponseSchema, ValidateCatalogRequestSchema, ValidateCatalogResponseSchema } from "./admin_storage_pb.ts";
+import { file_varve_v1_admin_storage } from "./admin_storage_pb.ts";
+import type { ConfigureTableRequestSchema, ConfigureTableResponseSchema, CreateIndexRequestSchema, CreateIndexResponseSchema, DropIndexRequestSchema, DropIndexResponseSchema, GetTableRequestSchema, GetTableResponseSchema, ListIndexesRequestSchema, ListIndexesResponseSchema, ListTablesRequestSchema, ListTablesResponseSchema, RebuildIndexRequestSchema, RebuildIndexResponseSchema } from "./admin_tables_pb.ts";
+import { file_varve_v1_admin_tables } from "./admin_tables_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file varve/v1/admin.proto.
  */
 export const file_varve_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChR2YXJ2ZS92MS9hZG1pbi5wcm90bxIIdmFydmUudjEiaQoGVGVuYW50EhEKCXRlbmFudF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnRhYmxlcxgEIAEoDSKZAQoLVGFibGVTY2hlbWESEQoJdGVuYW50X2lkGAEgASgJEg0KBXRhYmxlGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SEgoKZGVmaW5pdGlvbhgEIAEoCRIQCghwb3NpdGlvbhgFIAEoBBIxCg1yZWdpc3RlcmVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI2ChNDcmVhdGVUZW5hbnRSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJIjgKFENyZWF0ZVRlbmFudFJlc3BvbnNlEiAKBnRlbmFudBgBIAEoCzIQLnZhcnZlLnYxLlRlbmFudCIUChJMaXN0VGVuYW50c1JlcXVlc3QiOAoTTGlzdFRlbmFudHNSZXNwb25zZRIhCgd0ZW5hbnRzGAEgAygLMhAudmFydmUudjEuVGVuYW50Ik0KFVJlZ2lzdGVyU2NoZW1hUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSDQoFdGFibGUYAiABKAkSEgoKZGVmaW5pdGlvbhgDIAEoCSJQChZSZWdpc3RlclNjaGVtYVJlc3BvbnNlEiUKBnNjaGVtYRgBIAEoCzIVLnZhcnZlLnYxLlRhYmxlU2NoZW1hEg8KB2NyZWF0ZWQYAiABKAgiNgoSTGlzdFNjaGVtYXNSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRINCgV0YWJsZRgCIAEoCSI9ChNMaXN0U2NoZW1hc1Jlc3BvbnNlEiYKB3NjaGVtYXMYASADKAsyFS52YXJ2ZS52MS5UYWJsZVNjaGVtYSJFChBHZXRTY2hlbWFSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRINCgV0YWJsZRgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNIjoKEUdldFNjaGVtYVJlc3BvbnNlEiUKBnNjaGVtYRgBIAEoCzIVLnZhcnZlLnYxLlRhYmxlU2NoZW1hIhUKE0dldExvZ1N0YXR1c1JlcXVlc3QingIKFEdldExvZ1N0YXR1c1Jlc3BvbnNlEg0KBWZpbGVzGAEgASgNEg0KBWJ5dGVzGAIgASgEEhYKDmZpcnN0X3Bvc2l0aW9uGAMgASgEEhgKEHdyaXR0ZW5fcG9zaXRpb24YBCABKAQSGAoQZHVyYWJsZV9wb3NpdGlvbhgFIAEoBBI0ChBsYXN0X2NvbW1pdF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghwb2lzb25lZBgHIAEoCRIXCg9ncm91cHNfYXBwZW5kZWQYCCABKAQSFgoOYnl0ZXNfYXBwZW5kZWQYCSABKAQSDQoFc3luY3MYCiABKAQSFAoMc3luY19tZWFuX21zGAsgASgBMt8DCgxBZG1pblNlcnZpY2USTQoMQ3JlYXRlVGVuYW50Eh0udmFydmUudjEuQ3JlYXRlVGVuYW50UmVxdWVzdBoeLnZhcnZlLnYxLkNyZWF0ZVRlbmFudFJlc3BvbnNlEkoKC0xpc3RUZW5hbnRzEhwudmFydmUudjEuTGlzdFRlbmFudHNSZXF1ZXN0Gh0udmFydmUudjEuTGlzdFRlbmFudHNSZXNwb25zZRJTCg5SZWdpc3RlclNjaGVtYRIfLnZhcnZlLnYxLlJlZ2lzdGVyU2NoZW1hUmVxdWVzdBogLnZhcnZlLnYxLlJlZ2lzdGVyU2NoZW1hUmVzcG9uc2USSgoLTGlzdFNjaGVtYXMSHC52YXJ2ZS52MS5MaXN0U2NoZW1hc1JlcXVlc3QaHS52YXJ2ZS52MS5MaXN0U2NoZW1hc1Jlc3BvbnNlEkQKCUdldFNjaGVtYRIaLnZhcnZlLnYxLkdldFNjaGVtYVJlcXVlc3QaGy52YXJ2ZS52MS5HZXRTY2hlbWFSZXNwb25zZRJNCgxHZXRMb2dTdGF0dXMSHS52YXJ2ZS52MS5HZXRMb2dTdGF0dXNSZXF1ZXN0Gh4udmFydmUudjEuR2V0TG9nU3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChR2YXJ2ZS92MS9hZG1pbi5wcm90bxIIdmFydmUudjEiaQoGVGVuYW50EhEKCXRlbmFudF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnRhYmxlcxgEIAEoDSKZAQoLVGFibGVTY2hlbWESEQoJdGVuYW50X2lkGAEgASgJEg0KBXRhYmxlGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SEgoKZGVmaW5pdGlvbhgEIAEoCRIQCghwb3NpdGlvbhgFIAEoBBIxCg1yZWdpc3RlcmVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI2ChNDcmVhdGVUZW5hbnRSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJIjgKFENyZWF0ZVRlbmFudFJlc3BvbnNlEiAKBnRlbmFudBgBIAEoCzIQLnZhcnZlLnYxLlRlbmFudCIUChJMaXN0VGVuYW50c1JlcXVlc3QiOAoTTGlzdFRlbmFudHNSZXNwb25zZRIhCgd0ZW5hbnRzGAEgAygLMhAudmFydmUudjEuVGVuYW50Ik0KFVJlZ2lzdGVyU2NoZW1hUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSDQoFdGFibGUYAiABKAkSEgoKZGVmaW5pdGlvbhgDIAEoCSJQChZSZWdpc3RlclNjaGVtYVJlc3BvbnNlEiUKBnNjaGVtYRgBIAEoCzIVLnZhcnZlLnYxLlRhYmxlU2NoZW1hEg8KB2NyZWF0ZWQYAiABKAgiNgoSTGlzdFNjaGVtYXNSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRINCgV0YWJsZRgCIAEoCSI9ChNMaXN0U2NoZW1hc1Jlc3BvbnNlEiYKB3NjaGVtYXMYASADKAsyFS52YXJ2ZS52MS5UYWJsZVNjaGVtYSJFChBHZXRTY2hlbWFSZXF1ZXN0EhEKCXRlbmFudF9pZBgBIAEoCRINCgV0YWJsZRgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNIjoKEUdldFNjaGVtYVJlc3BvbnNlEiUKBnNjaGVtYRgBIAEoCzIVLnZhcnZlLnYxLlRhYmxlU2NoZW1hIhUKE0dldExvZ1N0YXR1c1JlcXVlc3QingIKFEdldExvZ1N0YXR1c1Jlc3BvbnNlEg0KBWZpbGVzGAEgASgNEg0KBWJ5dGVzGAIgASgEEhYKDmZpcnN0X3Bvc2l0aW9uGAMgASgEEhgKEHdyaXR0ZW5fcG9zaXRpb24YBCABKAQSGAoQZHVyYWJsZV9wb3NpdGlvbhgFIAEoBBI0ChBsYXN0X2NvbW1pdF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghwb2lzb25lZBgHIAEoCRIXCg9ncm91cHNfYXBwZW5kZWQYCCABKAQSFgoOYnl0ZXNfYXBwZW5kZWQYCSABKAQSDQoFc3luY3MYCiABKAQSFAoMc3luY19tZWFuX21zGAsgASgBMtMOCgxBZG1pblNlcnZpY2USTQoMQ3JlYXRlVGVuYW50Eh0udmFydmUudjEuQ3JlYXRlVGVuYW50UmVxdWVzdBoeLnZhcnZlLnYxLkNyZWF0ZVRlbmFudFJlc3BvbnNlEkoKC0xpc3RUZW5hbnRzEhwudmFydmUudjEuTGlzdFRlbmFudHNSZXF1ZXN0Gh0udmFydmUudjEuTGlzdFRlbmFudHNSZXNwb25zZRJTCg5SZWdpc3RlclNjaGVtYRIfLnZhcnZlLnYxLlJlZ2lzdGVyU2NoZW1hUmVxdWVzdBogLnZhcnZlLnYxLlJlZ2lzdGVyU2NoZW1hUmVzcG9uc2USSgoLTGlzdFNjaGVtYXMSHC52YXJ2ZS52MS5MaXN0U2NoZW1hc1JlcXVlc3QaHS52YXJ2ZS52MS5MaXN0U2NoZW1hc1Jlc3BvbnNlEkQKCUdldFNjaGVtYRIaLnZhcnZlLnYxLkdldFNjaGVtYVJlcXVlc3QaGy52YXJ2ZS52MS5HZXRTY2hlbWFSZXNwb25zZRJNCgxHZXRMb2dTdGF0dXMSHS52YXJ2ZS52MS5HZXRMb2dTdGF0dXNSZXF1ZXN0Gh4udmFydmUudjEuR2V0TG9nU3RhdHVzUmVzcG9uc2USQQoIR2V0VGFibGUSGS52YXJ2ZS52MS5HZXRUYWJsZVJlcXVlc3QaGi52YXJ2ZS52MS5HZXRUYWJsZVJlc3BvbnNlEkcKCkxpc3RUYWJsZXMSGy52YXJ2ZS52MS5MaXN0VGFibGVzUmVxdWVzdBocLnZhcnZlLnYxLkxpc3RUYWJsZXNSZXNwb25zZRJTCg5Db25maWd1cmVUYWJsZRIfLnZhcnZlLnYxLkNvbmZpZ3VyZVRhYmxlUmVxdWVzdBogLnZhcnZlLnYxLkNvbmZpZ3VyZVRhYmxlUmVzcG9uc2USWQoQUHJldmlld1JldGVudGlvbhIhLnZhcnZlLnYxLlByZXZpZXdSZXRlbnRpb25SZXF1ZXN0GiIudmFydmUudjEuUHJldmlld1JldGVudGlvblJlc3BvbnNlEkoKC0NyZWF0ZUluZGV4EhwudmFydmUudjEuQ3JlYXRlSW5kZXhSZXF1ZXN0Gh0udmFydmUudjEuQ3JlYXRlSW5kZXhSZXNwb25zZRJECglEcm9wSW5kZXgSGi52YXJ2ZS52MS5Ecm9wSW5kZXhSZXF1ZXN0GhsudmFydmUudjEuRHJvcEluZGV4UmVzcG9uc2USTQoMUmVidWlsZEluZGV4Eh0udmFydmUudjEuUmVidWlsZEluZGV4UmVxdWVzdBoeLnZhcnZlLnYxLlJlYnVpbGRJbmRleFJlc3BvbnNlEkoKC0xpc3RJbmRleGVzEhwudmFydmUudjEuTGlzdEluZGV4ZXNSZXF1ZXN0Gh0udmFydmUudjEuTGlzdEluZGV4ZXNSZXNwb25zZRJNCgxMaXN0U2VnbWVudHMSHS52YXJ2ZS52MS5MaXN0U2VnbWVudHNSZXF1ZXN0Gh4udmFydmUudjEuTGlzdFNlZ21lbnRzUmVzcG9uc2USUAoNR2V0U3RhdGlzdGljcxIeLnZhcnZlLnYxLkdldFN0YXRpc3RpY3NSZXF1ZXN0Gh8udmFydmUudjEuR2V0U3RhdGlzdGljc1Jlc3BvbnNlElYKD1ZhbGlkYXRlQ2F0YWxvZxIgLnZhcnZlLnYxLlZhbGlkYXRlQ2F0YWxvZ1JlcXVlc3QaIS52YXJ2ZS52MS5WYWxpZGF0ZUNhdGFsb2dSZXNwb25zZRJHCgpJbnNwZWN0S2V5EhsudmFydmUudjEuSW5zcGVjdEtleVJlcXVlc3QaHC52YXJ2ZS52MS5JbnNwZWN0S2V5UmVzcG9uc2USQQoIR2V0VXNhZ2USGS52YXJ2ZS52MS5HZXRVc2FnZVJlcXVlc3QaGi52YXJ2ZS52MS5HZXRVc2FnZVJlc3BvbnNlEjgKBUZsdXNoEhYudmFydmUudjEuRmx1c2hSZXF1ZXN0GhcudmFydmUudjEuRmx1c2hSZXNwb25zZRJACgdDb21wYWN0EhgudmFydmUudjEuQ29tcGFjdFJlcXVlc3QaGS52YXJ2ZS52MS5Db21wYWN0UmVzcG9uc2UwARJVCg5Db2xsZWN0R2FyYmFnZRIfLnZhcnZlLnYxLkNvbGxlY3RHYXJiYWdlUmVxdWVzdBogLnZhcnZlLnYxLkNvbGxlY3RHYXJiYWdlUmVzcG9uc2UwARJWCg9Xcml0ZUNoZWNrcG9pbnQSIC52YXJ2ZS52MS5Xcml0ZUNoZWNrcG9pbnRSZXF1ZXN0GiEudmFydmUudjEuV3JpdGVDaGVja3BvaW50UmVzcG9uc2USWQoQR2V0U3RvcmFnZVN0YXR1cxIhLnZhcnZlLnYxLkdldFN0b3JhZ2VTdGF0dXNSZXF1ZXN0GiIudmFydmUudjEuR2V0U3RvcmFnZVN0YXR1c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_varve_v1_admin_processor, file_varve_v1_admin_storage, file_varve_v1_admin_tables]);
 
 /**
  * @generated from message varve.v1.Tenant
@@ -402,7 +408,7 @@ export const GetLogStatusResponseSchema: GenMessage<GetLogStatusResponse> = /*@_
   messageDesc(file_varve_v1_admin, 13);
 
 /**
- * Tenants and schemas, and the log's figures.
+ * Tenants, schemas and tables; what lies where, and the upkeep of it.
  *
  * @generated from service varve.v1.AdminService
  */
@@ -466,6 +472,186 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof GetLogStatusRequestSchema;
     output: typeof GetLogStatusResponseSchema;
+  },
+  /**
+   * A table and what was chosen for it.
+   *
+   * @generated from rpc varve.v1.AdminService.GetTable
+   */
+  getTable: {
+    methodKind: "unary";
+    input: typeof GetTableRequestSchema;
+    output: typeof GetTableResponseSchema;
+  },
+  /**
+   * Tables and what was chosen for them.
+   *
+   * @generated from rpc varve.v1.AdminService.ListTables
+   */
+  listTables: {
+    methodKind: "unary";
+    input: typeof ListTablesRequestSchema;
+    output: typeof ListTablesResponseSchema;
+  },
+  /**
+   * Chooses how long history is kept, when records expire, how segments are merged.
+   *
+   * @generated from rpc varve.v1.AdminService.ConfigureTable
+   */
+  configureTable: {
+    methodKind: "unary";
+    input: typeof ConfigureTableRequestSchema;
+    output: typeof ConfigureTableResponseSchema;
+  },
+  /**
+   * What a history policy and a time to live would let go now; nothing is changed.
+   *
+   * @generated from rpc varve.v1.AdminService.PreviewRetention
+   */
+  previewRetention: {
+    methodKind: "unary";
+    input: typeof PreviewRetentionRequestSchema;
+    output: typeof PreviewRetentionResponseSchema;
+  },
+  /**
+   * Declares an index of a column, which is built in the background. ALREADY_EXISTS where the name is taken.
+   *
+   * @generated from rpc varve.v1.AdminService.CreateIndex
+   */
+  createIndex: {
+    methodKind: "unary";
+    input: typeof CreateIndexRequestSchema;
+    output: typeof CreateIndexResponseSchema;
+  },
+  /**
+   * Removes an index.
+   *
+   * @generated from rpc varve.v1.AdminService.DropIndex
+   */
+  dropIndex: {
+    methodKind: "unary";
+    input: typeof DropIndexRequestSchema;
+    output: typeof DropIndexResponseSchema;
+  },
+  /**
+   * Builds an index anew.
+   *
+   * @generated from rpc varve.v1.AdminService.RebuildIndex
+   */
+  rebuildIndex: {
+    methodKind: "unary";
+    input: typeof RebuildIndexRequestSchema;
+    output: typeof RebuildIndexResponseSchema;
+  },
+  /**
+   * Indexes and how far they are built.
+   *
+   * @generated from rpc varve.v1.AdminService.ListIndexes
+   */
+  listIndexes: {
+    methodKind: "unary";
+    input: typeof ListIndexesRequestSchema;
+    output: typeof ListIndexesResponseSchema;
+  },
+  /**
+   * The segments of tables.
+   *
+   * @generated from rpc varve.v1.AdminService.ListSegments
+   */
+  listSegments: {
+    methodKind: "unary";
+    input: typeof ListSegmentsRequestSchema;
+    output: typeof ListSegmentsResponseSchema;
+  },
+  /**
+   * What the catalog knows of tables and columns without reading them.
+   *
+   * @generated from rpc varve.v1.AdminService.GetStatistics
+   */
+  getStatistics: {
+    methodKind: "unary";
+    input: typeof GetStatisticsRequestSchema;
+    output: typeof GetStatisticsResponseSchema;
+  },
+  /**
+   * Holds the catalog against itself and against the files.
+   *
+   * @generated from rpc varve.v1.AdminService.ValidateCatalog
+   */
+  validateCatalog: {
+    methodKind: "unary";
+    input: typeof ValidateCatalogRequestSchema;
+    output: typeof ValidateCatalogResponseSchema;
+  },
+  /**
+   * The versions of a key, each with where it lies.
+   *
+   * @generated from rpc varve.v1.AdminService.InspectKey
+   */
+  inspectKey: {
+    methodKind: "unary";
+    input: typeof InspectKeyRequestSchema;
+    output: typeof InspectKeyResponseSchema;
+  },
+  /**
+   * Bytes by tenant, table and kind.
+   *
+   * @generated from rpc varve.v1.AdminService.GetUsage
+   */
+  getUsage: {
+    methodKind: "unary";
+    input: typeof GetUsageRequestSchema;
+    output: typeof GetUsageResponseSchema;
+  },
+  /**
+   * Writes what is in memory into segments.
+   *
+   * @generated from rpc varve.v1.AdminService.Flush
+   */
+  flush: {
+    methodKind: "unary";
+    input: typeof FlushRequestSchema;
+    output: typeof FlushResponseSchema;
+  },
+  /**
+   * Merges segments. Cancelling the call ends it; steps that were done stay done.
+   *
+   * @generated from rpc varve.v1.AdminService.Compact
+   */
+  compact: {
+    methodKind: "server_streaming";
+    input: typeof CompactRequestSchema;
+    output: typeof CompactResponseSchema;
+  },
+  /**
+   * Lets go of versions that nobody can read any more.
+   *
+   * @generated from rpc varve.v1.AdminService.CollectGarbage
+   */
+  collectGarbage: {
+    methodKind: "server_streaming";
+    input: typeof CollectGarbageRequestSchema;
+    output: typeof CollectGarbageResponseSchema;
+  },
+  /**
+   * Writes a checkpoint, and lets go of the log before it as far as the configuration says.
+   *
+   * @generated from rpc varve.v1.AdminService.WriteCheckpoint
+   */
+  writeCheckpoint: {
+    methodKind: "unary";
+    input: typeof WriteCheckpointRequestSchema;
+    output: typeof WriteCheckpointResponseSchema;
+  },
+  /**
+   * What the processor has done and does, the cache, the memory.
+   *
+   * @generated from rpc varve.v1.AdminService.GetStorageStatus
+   */
+  getStorageStatus: {
+    methodKind: "unary";
+    input: typeof GetStorageStatusRequestSchema;
+    output: typeof GetStorageStatusResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_varve_v1_admin, 0);
