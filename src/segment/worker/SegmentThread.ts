@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
+import { inspect } from "node:util"
 import { Worker } from "node:worker_threads"
 import type { BlockStorageService, StorageError } from "../../storage/BlockStorage.ts"
 import { SegmentError } from "../SegmentError.ts"
@@ -210,7 +211,7 @@ const deathOf = (uncaught: unknown, code: number): SegmentThreadError => {
     ? `it ended with code ${code}`
     : uncaught instanceof Error
     ? uncaught.stack ?? uncaught.message
-    : String(uncaught)
+    : inspect(uncaught)
   return isOutOfMemory
     ? new SegmentThreadError({
       reason: "OutOfMemory",

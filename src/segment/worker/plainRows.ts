@@ -34,10 +34,17 @@ export interface PlainRows extends Omit<SegmentRows, "keys" | "timestamps" | "me
   readonly columns: ReadonlyArray<PlainVector>
 }
 
-const toPlainVector = (vector: SegmentVector): PlainVector =>
-  vector.kind === "dictionary"
-    ? { ...vector, dictionary: { ...vector.dictionary, values: { ...vector.dictionary.values } } }
-    : { ...vector }
+/** The fields of an object, private ones too, without its class. */
+const fieldsOf = <A extends object>(instance: A): A => Object.assign({}, instance)
+
+const toPlainVector = (vector: SegmentVector): PlainVector => {
+  const plain = fieldsOf(vector)
+  if (plain.kind !== "dictionary") return plain
+  const { dictionary } = plain
+  return Object.assign(plain, {
+    dictionary: Object.assign(fieldsOf(dictionary), { values: fieldsOf(dictionary.values) })
+  })
+}
 
 const fromPlainVector = (plain: PlainVector): SegmentVector => {
   switch (plain.kind) {
