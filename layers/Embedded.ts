@@ -6,15 +6,17 @@ import type { Administration } from "../src/administration/Administration.ts"
 import { Configuration, type Values } from "../src/base/configuration/Configuration.ts"
 import type { Catalog } from "../src/catalog/Catalog.ts"
 import type { Ingestion } from "../src/ingestion/Ingestion.ts"
+import type { Checkpoints } from "../src/mvcc/checkpoint/Checkpoints.ts"
 import type { CommitPipeline } from "../src/mvcc/CommitPipeline.ts"
-import type { Engine, RecoveryError } from "../src/mvcc/Engine.ts"
+import type { Engine } from "../src/mvcc/Engine.ts"
 import type { Mvcc } from "../src/mvcc/Mvcc.ts"
+import type { RecoveryError } from "../src/mvcc/recovery/RecoveryError.ts"
 import type { SegmentFiles } from "../src/mvcc/SegmentFiles.ts"
 import type { ProcessorOptions } from "../src/processor/makeProcessor.ts"
 import type { Processor } from "../src/processor/Processor.ts"
 import type { Query } from "../src/query/Query.ts"
-import type { BlockStorage, StorageError } from "../src/storage/BlockStorage.ts"
 import type { SegmentWorkers } from "../src/segment/worker/SegmentWorkers.ts"
+import type { BlockStorage, StorageError } from "../src/storage/BlockStorage.ts"
 import type { WalOptions } from "../src/wal/makeWal.ts"
 import type { Wal, WalError } from "../src/wal/Wal.ts"
 import * as AdministrationLayer from "./AdministrationLayer.ts"
@@ -34,6 +36,7 @@ export type Services =
   | Ingestion
   | Query
   | Catalog
+  | Checkpoints
   | CommitPipeline
   | Mvcc
   | Engine

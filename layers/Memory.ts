@@ -1,6 +1,6 @@
 /** The whole engine in memory: it starts in milliseconds, needs no disk, and is gone with its scope. For tests. */
 import * as Layer from "effect/Layer"
-import type { RecoveryError } from "../src/mvcc/Engine.ts"
+import type { RecoveryError } from "../src/mvcc/recovery/RecoveryError.ts"
 import type { WalError } from "../src/wal/Wal.ts"
 import { layerOver, memoryOptions, type Services } from "./Embedded.ts"
 import * as SegmentWorkersLayer from "./SegmentWorkersLayer.ts"

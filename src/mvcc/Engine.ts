@@ -1,16 +1,15 @@
 /**
- * The engine's state as a service: recovered from the log when it is made, then changed by the commit pipeline alone.
+ * The engine's state as a service: recovered when it is made, then changed by the commit pipeline alone.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
-import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
-import { FormatError } from "../base/byteCursor.ts"
-import * as Position from "../base/position.ts"
-import { decodeEvent } from "../event/Event.ts"
-import { type Frame, Wal, type WalError } from "../wal/Wal.ts"
-import { EngineState } from "./engineState.ts"
+import type * as Position from "../base/position.ts"
+import type { BlockStorage } from "../storage/BlockStorage.ts"
+import type { Wal, WalError } from "../wal/Wal.ts"
+import type { EngineState } from "./engineState.ts"
+import { recover, type RecoveredFrom } from "./recovery/recover.ts"
+import type { RecoveryError } from "./recovery/RecoveryError.ts"
 
 /** How the state is kept in memory. */
 export interface EngineOptions {
@@ -21,22 +20,19 @@ export interface EngineOptions {
 /** 64 MiB: about half a million rows of nine columns. */
 export const memtableBytesDefault = 64 * 1024 * 1024
 
-/** The log holds what this version cannot read. */
-export class RecoveryError extends Schema.TaggedError<RecoveryError>()("RecoveryError", {
-  position: Schema.Number,
-  message: Schema.String
-}) {}
-
 /** The state, and those who wait for it to move on. */
 export class EngineService {
   readonly state: EngineState
+  /** What it was recovered from. */
+  readonly recovered: RecoveredFrom
   /** Opened when memtables wait to become segments, or rows hold more than `bytesNoticed`. */
   readonly flushDue = Latch.makeUnsafe(false)
   bytesNoticed = Number.POSITIVE_INFINITY
   private readonly waiting = new Set<{ readonly position: Position.Position; readonly resume: () => void }>()
 
-  constructor(state: EngineState) {
+  constructor(state: EngineState, recovered: RecoveredFrom) {
     this.state = state
+    this.recovered = recovered
   }
 
   /** Wakes those whose position has been reached. Called when a group has been folded, whole. */
@@ -64,31 +60,10 @@ export class EngineService {
 /** The fold of the log. */
 export class Engine extends Context.Service<Engine, EngineService>()("varve/mvcc/Engine") {}
 
-/** Folds the whole log. */
+/** Recovers the state from the newest checkpoint and the log, or from the log alone where there is none. */
 export const makeEngine = Effect.fnUntraced(function*(
   options: EngineOptions
-): Effect.fn.Return<EngineService, WalError | RecoveryError, Wal> {
-  const wal = yield* Wal
-  const state = new EngineState(options.memtableBytesMax)
-  yield* wal.read(Position.first).pipe(Stream.runForEach((frames) => foldFrames(state, frames)))
-  return new EngineService(state)
+): Effect.fn.Return<EngineService, WalError | RecoveryError, BlockStorage | Wal> {
+  const recovered = yield* recover(options.memtableBytesMax)
+  return new EngineService(recovered.state, recovered)
 })
-
-/** Folds frames that were read from the log. */
-const foldFrames = (state: EngineState, frames: ReadonlyArray<Frame>): Effect.Effect<void, RecoveryError> =>
-  Effect.suspend(() => {
-    for (const frame of frames) {
-      try {
-        state.fold(decodeEvent(frame.kind, frame.payload), frame.position, frame.commitTime)
-      } catch (error) {
-        if (!(error instanceof FormatError)) throw error
-        return Effect.fail(
-          new RecoveryError({
-            position: frame.position,
-            message: `the log at position ${frame.position}: ${error.message}`
-          })
-        )
-      }
-    }
-    return Effect.void
-  })

@@ -12,23 +12,34 @@ import type { HandOver } from "./handOver.ts"
 import { Receipts } from "./receipts.ts"
 import { TableVersions } from "./tableVersions.ts"
 
+/** What a fold begins with: nothing, or what an earlier one has come to. */
+export interface FoldBase extends Pick<EngineState, "catalog" | "receipts" | "commitTimes" | "position"> {}
+
 export class EngineState {
-  catalog: CatalogState = empty
+  catalog: CatalogState
   /** By table number; a table is here from its first row on. */
   readonly tables = new Map<number, TableVersions>()
-  readonly receipts = new Receipts()
-  readonly commitTimes = new CommitTimes()
+  readonly receipts: Receipts
+  readonly commitTimes: CommitTimes
   /** The last position that was folded. */
-  position: Position.Position = Position.zero
+  position: Position.Position
   /** Bytes that rows take in memory. */
   bytes = 0
   /** Tables with memtables that wait to become segments; the processor takes them out. */
   readonly sealedTables = new Set<number>()
   private readonly memtableBytesMax: number
 
-  /** `memtableBytesMax`: see `TableVersions`. It says how rows are kept, never what a read answers. */
-  constructor(memtableBytesMax: number) {
+  /**
+   * `memtableBytesMax`: see `TableVersions`. It says how rows are kept, never what a read answers. Of the rows of `base`
+   * there are those in segments; the others are to be given to `refoldRows` before anything else is folded.
+   */
+  constructor(memtableBytesMax: number, base?: FoldBase) {
     this.memtableBytesMax = memtableBytesMax
+    this.catalog = base?.catalog ?? empty
+    this.receipts = base?.receipts ?? new Receipts()
+    this.commitTimes = base?.commitTimes ?? new CommitTimes()
+    this.position = base?.position ?? Position.zero
+    for (const table of this.catalog.tables.values()) if (table.flushedThrough > 0) this.takeSegments(table.id)
   }
 
   /**
@@ -45,6 +56,16 @@ export class EngineState {
     }
     this.commitTimes.append(first, span, commitTime, event.kind === "RowsWritten" && event.transactional)
     this.position = Position.advance(first, span - 1)
+  }
+
+  /**
+   * Takes rows into memory that the base was folded with, unless they are in segments. They change nothing else: the base
+   * has their receipts and commit times. Events are given in the order of their positions, from the first one with
+   * a row that is not in a segment.
+   */
+  refoldRows(event: RowsWritten, first: Position.Position): void {
+    invariant(first <= this.position, "rows are folded again that were folded before")
+    this.addRows(event, first)
   }
 
   /** The versions of a table of the catalog. */
@@ -68,6 +89,21 @@ export class EngineState {
   }
 
   private foldRows(event: RowsWritten, first: Position.Position, span: number, commitTime: number): void {
+    this.addRows(event, first)
+    if (event.idempotency !== undefined) {
+      const { contentHash, key, tenant } = event.idempotency
+      this.receipts.put(tenant, key, {
+        firstPosition: first,
+        lastPosition: Position.advance(first, span - 1),
+        commitTime,
+        // Copied: what was read from the log is a view into a large block.
+        contentHash: contentHash.slice()
+      })
+    }
+  }
+
+  /** Adds the rows that are not in segments to the memtables of their tables. */
+  private addRows(event: RowsWritten, first: Position.Position): void {
     let at = first
     for (const batch of event.batches) {
       const table = this.tableVersions(batch.shape.table)
@@ -79,16 +115,6 @@ export class EngineState {
         if (table.hasSealed) this.sealedTables.add(table.table)
       }
       at = Position.advance(at, batch.count)
-    }
-    if (event.idempotency !== undefined) {
-      const { contentHash, key, tenant } = event.idempotency
-      this.receipts.put(tenant, key, {
-        firstPosition: first,
-        lastPosition: Position.advance(first, span - 1),
-        commitTime,
-        // Copied: what was read from the log is a view into a large block.
-        contentHash: contentHash.slice()
-      })
     }
   }
 }

@@ -12,6 +12,7 @@ import type { SegmentEntry } from "../event/Event.ts"
 import type { BatchShape, RowBatch } from "../event/rowBatch.ts"
 import { type HandOver, handOverMarks } from "./handOver.ts"
 import { hashKeys, Memtable } from "./memtable.ts"
+import { memtableBehind } from "./memtableBehind.ts"
 import { TableSegment } from "./tableSegment.ts"
 
 /** One version of a key: a row of a memtable. */
@@ -102,6 +103,9 @@ export class TableVersions {
     const flushed = this.memtables.filter((memtable) => memtable.count > 0 && memtable.lastPosition <= through)
     if (flushed.length === this.memtables.length) this.isSealed = false
     this.memtables.splice(0, flushed.length)
+    // Where the log is folded again, memtables need not end where they did when these segments were made of them.
+    const isSplit = this.memtables.length > 0 && this.memtables[0].firstPosition <= through
+    if (isSplit) this.memtables[0] = memtableBehind(this.memtables[0], through)
     const before = new Map(this.segments.map((segment) => [segment.entry.name, segment]))
     this.segments = entries.map((entry) => {
       const known = before.get(entry.name)
@@ -110,8 +114,8 @@ export class TableVersions {
       before.delete(entry.name)
       return known
     })
-    const isComplete = handOver !== undefined && handOverMarks(handOver, flushed, before, this.segments)
-    if (isComplete || (flushed.length === 0 && before.size === 0)) return
+    const isComplete = !isSplit && handOver !== undefined && handOverMarks(handOver, flushed, before, this.segments)
+    if (isComplete || (flushed.length === 0 && before.size === 0 && !isSplit)) return
     for (const segment of this.segments) segment.isSettled = false
     for (const memtable of this.memtables) memtable.settled = 0
   }

@@ -70,7 +70,7 @@ export interface BlockStorageService {
   readonly open: (name: string, options?: OpenOptions) => Effect.Effect<BlockFile, StorageError, Scope.Scope>
   /** Removes a file; those who have it open can go on reading it. */
   readonly remove: (name: string) => Effect.Effect<void, StorageError>
-  /** Gives a file a new name at once, replacing a file of that name. */
+  /** Gives a file a new name at once, replacing a file of that name. Makes the folders above it. */
   readonly rename: (from: string, to: string) => Effect.Effect<void, StorageError>
   /** Makes creations, removals and renames directly in a folder (`""` = the root) survive a loss of power. */
   readonly syncDirectory: (folder: string) => Effect.Effect<void, StorageError>

@@ -192,7 +192,11 @@ export const makeFileStorage = Effect.fnUntraced(function*(options: FileStorageO
       return yield* openFile(file, access | fs.constants.O_CREAT)
     }),
     remove: (name) => call<void>("remove", locate(name), (done) => fs.unlink(locate(name), done)),
-    rename: (from, to) => call<void>("rename", locate(from), (done) => fs.rename(locate(from), locate(to), done)),
+    rename: (from, to) =>
+      Effect.andThen(
+        makeFolder(path.dirname(locate(to))),
+        call<void>("rename", locate(from), (done) => fs.rename(locate(from), locate(to), done))
+      ),
     syncDirectory: (folder) => syncFolder(path.join(root, folder)),
     lock: lockDirectory(root)
   }

@@ -113,7 +113,17 @@ export interface WalStatus {
   readonly syncMicrosBuckets: ReadonlyArray<number>
 }
 
+/** What of the log is kept though nothing needs it, for those who follow it: a file goes when it is past either. */
+export interface LogRetention {
+  /** Microseconds since the newest commit in a file. */
+  readonly micros: number
+  /** Bytes of all files. */
+  readonly bytesMax: number
+}
+
 export interface WalService {
+  /** What tells this log from every other one: 16 bytes. */
+  readonly logId: Uint8Array
   /**
    * Appends a group of frames, all of them or, where it fails with anything but `Poisoned`, none. Positions go on
    * without a gap. Groups are taken one at a time; it cannot be interrupted once it has begun.
@@ -137,8 +147,11 @@ export interface WalService {
   readonly durablePosition: Position
   /** The last position that readers see; 0 in an empty log. */
   readonly writtenPosition: Position
-  /** Removes the oldest files, as long as all their positions are before `before`; gives how many. */
-  readonly truncate: (before: Position) => Effect.Effect<number, WalError>
+  /**
+   * Removes the oldest files, as long as all their positions are before `before` and `retention` does not keep them;
+   * gives how many. Where the log has an archive, they are moved there. A crash leaves out none in between.
+   */
+  readonly truncate: (before: Position, retention?: LogRetention) => Effect.Effect<number, WalError>
   readonly status: Effect.Effect<WalStatus>
 }
 

@@ -1,6 +1,7 @@
 /** What a log's writer and readers share. Changed by the writer only, and never while it waits for the storage. */
 import type * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import type { FileHeader } from "./format.ts"
 import type { WalError } from "./Wal.ts"
 
 /** Wakes all who wait for something to change. */
@@ -31,19 +32,23 @@ export class LogFile {
   readonly path: string
   /** Position of its first frame, whether or not there is one yet. */
   readonly firstPosition: number
+  /** The newest commit time in the files before, in microseconds. */
+  readonly commitTimeBefore: number
   /** Where the frames end that readers may see. */
   end: number
   /** Positions of some frames, increasing, and where these begin: readers start near the position they look for. */
   readonly #positions: Array<number> = []
   readonly #offsets: Array<number> = []
 
-  constructor(ordinal: number, name: string, path: string, firstPosition: number, start: number, end: number) {
-    this.ordinal = ordinal
+  /** `header` says what it says in the file; frames begin at `start`. */
+  constructor(name: string, path: string, header: FileHeader, start: number, end: number) {
+    this.ordinal = header.ordinal
     this.name = name
     this.path = path
-    this.firstPosition = firstPosition
+    this.firstPosition = header.firstPosition
+    this.commitTimeBefore = header.commitTime
     this.end = end
-    this.#positions.push(firstPosition)
+    this.#positions.push(header.firstPosition)
     this.#offsets.push(start)
   }
 

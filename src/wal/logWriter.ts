@@ -6,13 +6,14 @@ import * as Semaphore from "effect/Semaphore"
 import { framePayloadBytesMax } from "../base/limits.ts"
 import type { Position } from "../base/position.ts"
 import type { StorageError } from "../storage/BlockStorage.ts"
+import { moveToArchive } from "./archive.ts"
 import { fileHeaderBytes, formatVersion, frameHeaderBytes } from "./format.ts"
 import { GroupEncoder, isTooLarge, measureGroup } from "./groupEncoder.ts"
 import { fromStorageError, logFileName, newFileName } from "./logFiles.ts"
 import { LogFile } from "./logState.ts"
 import { closeFile, createFile, type LogPlace, publishFile } from "./newFile.ts"
 import type { OpenedLog } from "./openLog.ts"
-import { type Appended, type AppendOptions, type FrameInput, WalError } from "./Wal.ts"
+import { type Appended, type AppendOptions, type FrameInput, type LogRetention, WalError } from "./Wal.ts"
 
 /** Figures since the log was opened. */
 export interface LogCounters {
@@ -36,8 +37,8 @@ const smallGroupBytes = 64 * 1024
 export interface LogWriter {
   readonly append: (frames: ReadonlyArray<FrameInput>, options: AppendOptions) => Effect.Effect<Appended, WalError>
   readonly sync: Effect.Effect<Position, WalError>
-  /** Removes the oldest files, of which no position is at or after `before`. */
-  readonly truncate: (before: Position) => Effect.Effect<number, WalError>
+  /** Removes the oldest files, of which no position is at or after `before`, unless `retention` keeps them. */
+  readonly truncate: (before: Position, retention?: LogRetention) => Effect.Effect<number, WalError>
   /** Syncs, marks the end as durable, and refuses everything from then on. Never fails. */
   readonly close: Effect.Effect<void>
   /** Runs for ever: allocates the file ahead of its end while nothing is appended. */
@@ -120,14 +121,15 @@ export const makeLogWriter = (
   const rotate = Effect.gen(function*() {
     const ordinal = state.files[state.files.length - 1].ordinal + 1
     const firstPosition = state.writtenPosition + 1
+    const header = {
+      version: formatVersion,
+      ordinal,
+      firstPosition,
+      logId: state.logId,
+      commitTime: state.lastCommitTime
+    }
     const next = yield* Effect.catch(
-      createFile(place, {
-        version: formatVersion,
-        ordinal,
-        firstPosition,
-        logId: state.logId,
-        commitTime: state.lastCommitTime
-      }),
+      createFile(place, header),
       // Where there is no room the old file is as it was, and the next group tries again.
       (error) =>
         error.reason === "StorageFull" ? Effect.fail(fromStorageError(error)) : poison("making a log file", error)
@@ -142,7 +144,7 @@ export const makeLogWriter = (
     current = { ...next, end: fileHeaderBytes, allocated: fileHeaderBytes }
     const name = logFileName(place.folder, ordinal)
     const path = next.file.path.replace(newFileName(place.folder), name)
-    state.files.push(new LogFile(ordinal, name, path, firstPosition, fileHeaderBytes, fileHeaderBytes))
+    state.files.push(new LogFile(name, path, header, fileHeaderBytes, fileHeaderBytes))
     isFull = false
   })
 
@@ -262,19 +264,34 @@ export const makeLogWriter = (
     return state.durablePosition as Position
   })
 
-  const truncate = Effect.fnUntraced(function*(before: Position): Effect.fn.Return<number, WalError> {
-    let removed = 0
-    while (state.files.length > 1 && state.files[1].firstPosition <= before) {
-      // One after another, each synced: a crash between leaves no gap.
-      yield* Effect.mapError(
-        Effect.andThen(place.storage.remove(state.files[0].name), place.storage.syncDirectory(place.folder)),
-        fromStorageError
-      )
-      state.files.shift()
-      removed++
+  /** Whether the oldest file is to stay for those who follow the log. */
+  const isRetained = ({ bytesMax, micros }: LogRetention): boolean => {
+    const bytes = state.files.reduce((sum, file) => sum + file.end, 0)
+    const now = Number(clock.currentTimeNanosUnsafe() / 1000n)
+    return bytes <= bytesMax && now - state.files[1].commitTimeBefore < micros
+  }
+
+  const letGo = (file: LogFile): Effect.Effect<void, StorageError> => {
+    const { archive, folder, storage } = place
+    const gone = archive === undefined
+      ? storage.remove(file.name)
+      : moveToArchive(storage, archive, state.logId, file)
+    return Effect.andThen(gone, storage.syncDirectory(folder))
+  }
+
+  const truncate = Effect.fnUntraced(
+    function*(before: Position, retention: LogRetention | undefined): Effect.fn.Return<number, WalError> {
+      let removed = 0
+      while (state.files.length > 1 && state.files[1].firstPosition <= before) {
+        if (retention !== undefined && isRetained(retention)) break
+        // One after another, each synced: a crash between leaves no gap.
+        yield* Effect.mapError(letGo(state.files[0]), fromStorageError)
+        state.files.shift()
+        removed++
+      }
+      return removed
     }
-    return removed
-  })
+  )
 
   /** Without a frame behind it nothing would prove the last group durable: see "mark" in format.ts. */
   const markEnd = Effect.gen(function*() {
@@ -302,7 +319,7 @@ export const makeLogWriter = (
   return {
     append: (frames, options) => exclusive(append(frames, options)),
     sync: exclusive(sync),
-    truncate: (before) => exclusive(truncate(before)),
+    truncate: (before, retention) => exclusive(truncate(before, retention)),
     close,
     allocateAhead,
     counters

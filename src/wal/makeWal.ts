@@ -7,6 +7,7 @@ import * as Scope from "effect/Scope"
 import { invariant } from "../base/invariant.ts"
 import type { Position } from "../base/position.ts"
 import { BlockStorage } from "../storage/BlockStorage.ts"
+import { archiveFolder } from "./archive.ts"
 import { alignmentBytes, fileHeaderBytes, frameHeaderBytes } from "./format.ts"
 import { fromStorageError } from "./logFiles.ts"
 import { readLog, tailLog } from "./logReader.ts"
@@ -38,6 +39,8 @@ export interface WalOptions {
   readonly folder?: string
   /** Bytes that a reader reads at once. Default 8 MiB. */
   readonly blockBytes?: number
+  /** Move files that are no longer needed to the folder `archive` of the storage instead of removing them. */
+  readonly archive?: boolean
 }
 
 const statusOf = (state: LogState, counters: LogCounters): WalStatus => ({
@@ -76,7 +79,12 @@ export const makeWal = Effect.fnUntraced(function*(
   yield* Effect.mapError(storage.lock, fromStorageError)
   // Closed after the log, which syncs its file in its own finalizer, and before the lock is given up.
   const files = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-  const place = { storage, folder: options.folder ?? logFolderDefault, scope: files }
+  const place = {
+    storage,
+    folder: options.folder ?? logFolderDefault,
+    scope: files,
+    archive: options.archive === true ? archiveFolder : undefined
+  }
   const opened = yield* openLog(place, blockBytes)
   const writer = makeLogWriter(opened, place, clock, {
     segmentBytes,
@@ -93,6 +101,7 @@ export const makeWal = Effect.fnUntraced(function*(
   const { state } = opened
   const source = { storage, state, blockBytes }
   return {
+    logId: state.logId,
     append: writer.append,
     sync: writer.sync,
     read: (from) => readLog(source, from),

@@ -13,6 +13,8 @@ export interface LogPlace {
   readonly folder: string
   /** Files are open until it closes. */
   readonly scope: Scope.Scope
+  /** The folder that files are moved to when the log no longer needs them; `undefined`: they are removed. */
+  readonly archive?: string | undefined
 }
 
 /** A file that is open until its own scope, or that of the log, closes. */

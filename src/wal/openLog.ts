@@ -53,11 +53,12 @@ const makeState = (
 const createLog = Effect.fnUntraced(function*(place: LogPlace): Effect.fn.Return<OpenedLog, StorageError> {
   const logId = new Uint8Array(16)
   for (let i = 0; i < logId.length; i++) logId[i] = yield* Random.nextIntBetween(0, 255)
-  const open = yield* createFile(place, { version: formatVersion, ordinal: 1, firstPosition: 1, logId, commitTime: 0 })
+  const header = { version: formatVersion, ordinal: 1, firstPosition: 1, logId, commitTime: 0 }
+  const open = yield* createFile(place, header)
   yield* publishFile(place, 1)
   const name = logFileName(place.folder, 1)
   const path = open.file.path.replace(newFileName(place.folder), name)
-  const file = new LogFile(1, name, path, 1, fileHeaderBytes, fileHeaderBytes)
+  const file = new LogFile(name, path, header, fileHeaderBytes, fileHeaderBytes)
   return {
     state: makeState(logId, [file], 0, 0),
     current: { ...open, end: fileHeaderBytes, allocated: fileHeaderBytes }
@@ -82,14 +83,7 @@ const recoverLast = Effect.fnUntraced(function*(
 ): Effect.fn.Return<{ file: LogFile; current: CurrentFile; commitTime: number; next: number }, WalError> {
   const open = yield* Effect.mapError(openFile(place.storage, place.scope, found.name), fromStorageError)
   const { file } = open
-  const log = new LogFile(
-    found.header.ordinal,
-    found.name,
-    found.path,
-    found.header.firstPosition,
-    fileHeaderBytes,
-    fileHeaderBytes
-  )
+  const log = new LogFile(found.name, found.path, found.header, fileHeaderBytes, fileHeaderBytes)
   let commitTime = found.header.commitTime
   let at = { offset: fileHeaderBytes, position: found.header.firstPosition }
   for (;;) {
@@ -127,7 +121,7 @@ export const openLog = Effect.fnUntraced(
     if (found.length === 0) return yield* Effect.mapError(createLog(place), fromStorageError)
     const last = found[found.length - 1]
     const files = found.slice(0, -1).map(({ header, name, path, size }) =>
-      new LogFile(header.ordinal, name, path, header.firstPosition, fileHeaderBytes, size)
+      new LogFile(name, path, header, fileHeaderBytes, size)
     )
     const recovered = yield* recoverLast(place, last, frameSeed(last.header.logId), blockBytes)
     yield* Effect.mapError(removeNewFile(place), fromStorageError)

@@ -13,15 +13,27 @@ import { RowBatch } from "../../src/event/rowBatch.ts"
 import { setNull, type TextVector } from "../../src/event/vector.ts"
 import type { IngestionService } from "../../src/ingestion/Ingestion.ts"
 import { makeIngestion } from "../../src/ingestion/makeIngestion.ts"
+import {
+  type CheckpointOptions,
+  type CheckpointsService,
+  makeCheckpoints
+} from "../../src/mvcc/checkpoint/Checkpoints.ts"
 import { CommitPipeline, type CommitPipelineService } from "../../src/mvcc/CommitPipeline.ts"
-import { Engine, type EngineService, makeEngine, type RecoveryError } from "../../src/mvcc/Engine.ts"
+import { Engine, type EngineService, makeEngine } from "../../src/mvcc/Engine.ts"
 import type { EngineState } from "../../src/mvcc/engineState.ts"
 import type { RowsIntent } from "../../src/mvcc/intent.ts"
 import { type CommitPipelineOptions, makeCommitPipeline } from "../../src/mvcc/makeCommitPipeline.ts"
 import { makeMvcc } from "../../src/mvcc/makeMvcc.ts"
 import { Mvcc, type MvccService } from "../../src/mvcc/Mvcc.ts"
+import type { RecoveryError } from "../../src/mvcc/recovery/RecoveryError.ts"
 import { makeSegmentFiles, SegmentFiles, type SegmentFilesService } from "../../src/mvcc/SegmentFiles.ts"
+import { makeProcessor, processorDefaults, type ProcessorOptions } from "../../src/processor/makeProcessor.ts"
+import type { ProcessorService } from "../../src/processor/Processor.ts"
+import { makeQuery } from "../../src/query/makeQuery.ts"
+import type { QueryService } from "../../src/query/Query.ts"
 import { Decoders, makeDecoders } from "../../src/schema/Decoders.ts"
+import { makeInlineWorkers } from "../../src/segment/worker/inlineWorkers.ts"
+import { SegmentWorkers } from "../../src/segment/worker/SegmentWorkers.ts"
 import { BlockStorage, type BlockStorageService } from "../../src/storage/BlockStorage.ts"
 import { makeWal, type WalOptions } from "../../src/wal/makeWal.ts"
 import { Wal, type WalError, type WalService } from "../../src/wal/Wal.ts"
@@ -30,6 +42,7 @@ import { rowOf } from "./randomBatch.ts"
 /** An engine and all that it is made of. */
 export interface OpenEngine {
   readonly engine: EngineService
+  readonly checkpoints: CheckpointsService
   readonly files: SegmentFilesService
   readonly wal: WalService
   readonly pipeline: CommitPipelineService
@@ -37,10 +50,11 @@ export interface OpenEngine {
   readonly catalog: CatalogService
   readonly ingestion: IngestionService
   readonly administration: AdministrationService
+  readonly query: QueryService
 }
 
 /** How to open an engine; small files and memtables, so that little data makes many. */
-export interface EngineSetting extends Partial<CommitPipelineOptions> {
+export interface EngineSetting extends Partial<CommitPipelineOptions & CheckpointOptions> {
   readonly memtableBytesMax?: number
   readonly wal?: WalOptions
   readonly cacheBytesMax?: number
@@ -59,10 +73,9 @@ export const openEngine = Effect.fnUntraced(function*(
     storage
   )
   const wal = setting.gate === undefined ? opened : setting.gate.before(opened)
-  const engine = yield* Effect.provideService(
-    makeEngine({ memtableBytesMax: setting.memtableBytesMax ?? 64 * 1024 }),
-    Wal,
-    wal
+  const engine = yield* makeEngine({ memtableBytesMax: setting.memtableBytesMax ?? 64 * 1024 }).pipe(
+    Effect.provideService(BlockStorage, storage),
+    Effect.provideService(Wal, wal)
   )
   const files = yield* Effect.provideService(
     makeSegmentFiles({ cacheBytesMax: setting.cacheBytesMax ?? 1024 * 1024 }),
@@ -82,6 +95,13 @@ export const openEngine = Effect.fnUntraced(function*(
     Effect.provideService(Engine, engine),
     Effect.provideService(SegmentFiles, files)
   )
+  const checkpoints = yield* makeCheckpoints({
+    logRetention: setting.logRetention ?? { micros: 0, bytesMax: 0 }
+  }).pipe(
+    Effect.provideService(BlockStorage, storage),
+    Effect.provideService(Engine, engine),
+    Effect.provideService(Wal, wal)
+  )
   const catalog = makeCatalog(() => engine.state.catalog)
   const provide = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     effect.pipe(
@@ -93,15 +113,31 @@ export const openEngine = Effect.fnUntraced(function*(
     )
   return {
     engine,
+    checkpoints,
     files,
     wal,
     pipeline,
     mvcc,
     catalog,
     ingestion: yield* provide(makeIngestion),
-    administration: yield* provide(makeAdministration)
+    administration: yield* provide(makeAdministration),
+    query: yield* provide(makeQuery)
   }
 })
+
+/** A processor that makes an engine's segments, in this thread, until the scope closes. */
+export const openProcessor = (
+  { engine, files, pipeline }: OpenEngine,
+  storage: BlockStorageService,
+  options: Partial<ProcessorOptions> = {}
+): Effect.Effect<ProcessorService, never, Scope.Scope> =>
+  makeProcessor({ ...processorDefaults, ...options }).pipe(
+    Effect.provideServiceEffect(SegmentWorkers, makeInlineWorkers),
+    Effect.provideService(BlockStorage, storage),
+    Effect.provideService(Engine, engine),
+    Effect.provideService(SegmentFiles, files),
+    Effect.provideService(CommitPipeline, pipeline)
+  )
 
 /** For tests in which something must fail: what the engine logs of it is no news. */
 export const quiet: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = Effect.provide(
@@ -216,11 +252,17 @@ export const dump = (state: EngineState) => ({
         position: position as number,
         registeredAt,
         version
-      }))
+      })),
+      settings: table.settings,
+      segments: table.segments,
+      flushedThrough: table.flushedThrough as number,
+      horizon: table.horizon as number,
+      expirations: table.expirations.map(({ before, position }) => ({ before, position: position as number }))
     }))
   })),
-  versions: [...state.tables].map(([table, { memtables }]) => ({
+  versions: [...state.tables].sort(([one], [other]) => one - other).map(([table, { memtables, segments }]) => ({
     table,
+    segments: segments.map(({ entry }) => entry.name),
     rows: memtables.flatMap((memtable) =>
       Array.from(
         { length: memtable.count },
