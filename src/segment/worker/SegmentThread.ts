@@ -1,8 +1,6 @@
 /** One worker thread, seen from the main thread: gives it jobs, serves their storage, and notices its death. */
-import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
 import { inspect } from "node:util"
@@ -129,7 +127,7 @@ export class SegmentThread {
         outcome,
         hasEnded: false,
         serve: (call, operation) => {
-          fork(Effect.flatMap(Effect.exit(perform(operation)), (exit) => this.answer(job, call, exit, outcome)))
+          fork(this.serve(job, call, perform(operation), outcome))
         }
       }
       this.jobs.set(job, active)
@@ -138,24 +136,22 @@ export class SegmentThread {
     }
   )
 
-  private answer(
+  /** Does a call and answers it. What is no error of the storage is a bug, and ends the job. */
+  private serve(
     job: number,
     call: number,
-    exit: Exit.Exit<StorageAnswer, StorageError>,
+    performed: Effect.Effect<StorageAnswer, StorageError>,
     outcome: ActiveJob["outcome"]
   ): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (Exit.isSuccess(exit)) {
-        const answer = exit.value
+    return performed.pipe(
+      Effect.map((answer) =>
         this.post({ kind: "answer", job, call, answer }, answer instanceof Uint8Array ? [answer.buffer] : [])
-        return Effect.void
-      }
-      const failure = Cause.findError(exit.cause)
-      if (failure._tag === "Failure") return Effect.asVoid(Deferred.failCause(outcome, failure.failure))
-      const { message, path, reason } = failure.success
-      this.post({ kind: "answer", job, call, error: { reason, path, message } }, [])
-      return Effect.void
-    })
+      ),
+      Effect.catch(({ message, path, reason }) =>
+        Effect.sync(() => this.post({ kind: "answer", job, call, error: { reason, path, message } }, []))
+      ),
+      Effect.catchCause((cause) => Effect.asVoid(Deferred.failCause(outcome, cause)))
+    )
   }
 
   private post(message: ToThread, transfer: ReadonlyArray<ArrayBuffer>): void {

@@ -7,6 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { inspect } from "node:util"
 import { parentPort } from "node:worker_threads"
 import { invariant } from "../../base/invariant.ts"
 import type { SegmentError } from "../SegmentError.ts"
@@ -49,6 +50,15 @@ const perform = (order: JobOrder, { storage }: RemoteStorage): Effect.Effect<Job
     (result): JobReport => ({ kind: "write", summary: ownSummary(result.summary), order: result.order })
   )
 
+/** An error that can be cloned, whatever it carries. */
+const plainDefect = (thrown: unknown): Error => {
+  if (!(thrown instanceof Error)) return new Error(inspect(thrown))
+  const plain = new Error(thrown.message)
+  plain.name = thrown.name
+  if (thrown.stack !== undefined) plain.stack = thrown.stack
+  return plain
+}
+
 const outcomeOf = (exit: Exit.Exit<JobReport, SegmentError>): JobOutcome => {
   if (Exit.isSuccess(exit)) return { kind: "done", report: exit.value }
   const thrown = Cause.squash(exit.cause)
@@ -56,7 +66,7 @@ const outcomeOf = (exit: Exit.Exit<JobReport, SegmentError>): JobOutcome => {
     const { file, message, offset, reason } = thrown as SegmentError
     return { kind: "failed", error: { reason, message, file, ...(offset === undefined ? {} : { offset }) } }
   }
-  return { kind: "defect", defect: thrown instanceof Error ? thrown : new Error(String(thrown)) }
+  return { kind: "defect", defect: plainDefect(thrown) }
 }
 
 const start = (job: number, order: JobOrder): void => {

@@ -41,7 +41,11 @@ export const withWorkers = <A, E>(
 export const gated = Effect.fnUntraced(function*(storage: BlockStorageService, kind: "write" | "sync") {
   const reached = yield* Deferred.make<void>()
   const gate = yield* Deferred.make<void>()
-  const wait = Effect.andThen(Deferred.succeed(reached, undefined), Deferred.await(gate))
+  let waiting = 0
+  const wait = Effect.suspend(() => {
+    waiting++
+    return Effect.andThen(Deferred.succeed(reached, undefined), Deferred.await(gate))
+  })
   const own: BlockStorageService = {
     ...storage,
     open: (file, options) =>
@@ -52,7 +56,12 @@ export const gated = Effect.fnUntraced(function*(storage: BlockStorageService, k
         sync: kind === "sync" ? Effect.andThen(wait, opened.sync) : opened.sync
       }))
   }
-  return { storage: own, reached: Deferred.await(reached), open: Deferred.succeed(gate, undefined) }
+  return {
+    storage: own,
+    reached: Deferred.await(reached),
+    open: Deferred.succeed(gate, undefined),
+    waiting: () => waiting
+  }
 })
 
 /** `jobs`: how many jobs they do at a time. */
@@ -123,6 +132,24 @@ export const workersConformance = (kind: string, jobs: number, make: MakeWorkers
             "syncDirectory"
           ])
         })))
+
+    it.effect("encodes no further than the storage takes it", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const memory = yield* makeMemoryStorage
+        const { open, reached, storage, waiting } = yield* gated(memory, "write")
+        const workers = yield* Effect.provideService(make, BlockStorage, storage)
+        const count = 2 * 131_072
+        const job = yield* Effect.forkChild(workers.write({ name, owner: plainOwner, rows: plainRows(count), count }), {
+          startImmediately: true
+        })
+        yield* reached
+        // More than encoding the second row group takes.
+        yield* Effect.promise(() => new Promise((resume) => setTimeout(resume, 300)))
+        assert.strictEqual(waiting(), 1)
+        yield* open
+        yield* Fiber.join(job)
+        assert.strictEqual(waiting(), 3)
+      })))
 
     it.effect("fails as the storage does, and leaves no file", () =>
       withWorkers(make, (workers, storage) =>
