@@ -42,3 +42,25 @@ export const bloomMayContain = (bytes: Uint8Array, { high, low }: Hash64): boole
   }
   return true
 }
+
+/**
+ * Of the values order[from, end), those that may have been added to a filter of these bytes: their places in `order` are
+ * written to `matches`, ascending. `hashes` has [high, low] of each value. Returns how many they are.
+ */
+export const bloomMatches = (
+  bytes: Uint8Array,
+  hashes: Uint32Array,
+  order: Int32Array,
+  from: number,
+  end: number,
+  matches: Int32Array
+): number => {
+  const hash: Hash64 = { high: 0, low: 0 }
+  let count = 0
+  for (let i = from; i < end; i++) {
+    hash.high = hashes[2 * order[i]]
+    hash.low = hashes[2 * order[i] + 1]
+    if (bloomMayContain(bytes, hash)) matches[count++] = i
+  }
+  return count
+}
