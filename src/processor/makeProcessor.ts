@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { forkDaemon } from "../base/daemon.ts"
+import { Checkpoints } from "../mvcc/checkpoint/Checkpoints.ts"
 import { CommitPipeline } from "../mvcc/CommitPipeline.ts"
 import { Engine } from "../mvcc/Engine.ts"
 import { SegmentFiles } from "../mvcc/SegmentFiles.ts"
@@ -31,6 +32,10 @@ export const processorDefaults: ProcessorOptions = {
 /** How often memtables are looked at for their age. */
 const ageInterval = Duration.seconds(1)
 
+/** How often it is asked whether a checkpoint is worth writing, and whether old log may go. */
+const checkpointInterval = Duration.seconds(1)
+const retentionInterval = Duration.minutes(1)
+
 /** Between tries of what failed: from a tenth of a second to five. */
 const retrying = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
 
@@ -49,11 +54,12 @@ export const makeProcessor = Effect.fnUntraced(function*(
 ): Effect.fn.Return<
   ProcessorService,
   never,
-  CommitPipeline | Engine | SegmentFiles | SegmentWorkers | Scope.Scope
+  Checkpoints | CommitPipeline | Engine | SegmentFiles | SegmentWorkers | Scope.Scope
 > {
   const engine = yield* Engine
   const { state } = engine
   const publisher = { engine, pipeline: yield* CommitPipeline, files: yield* SegmentFiles }
+  const checkpoints = yield* Checkpoints
   const meters = new Meters()
   const flusher = makeFlusher(publisher, yield* SegmentWorkers, (report) => meters.flushed(report))
   engine.bytesNoticed = options.memoryBytesFlush
@@ -109,6 +115,21 @@ export const makeProcessor = Effect.fnUntraced(function*(
       Schedule.spaced(ageInterval)
     )
   )
+  const writeCheckpoint = metered(
+    "checkpoint",
+    Effect.tap(checkpoints.write, (position) => Effect.sync(() => meters.checkpointed(position)))
+  )
+  yield* forkDaemon(
+    "checkpoints",
+    checkpoints.isNeeded.pipe(
+      Effect.flatMap((isNeeded) => isNeeded ? Effect.asVoid(writeCheckpoint) : Effect.void),
+      Effect.catch((error) => Effect.logWarning(`a checkpoint failed, trying again: ${error.message}`)),
+      Effect.repeat(Schedule.spaced(checkpointInterval))
+    )
+  )
+  yield* forkDaemon("log retention", Effect.repeat(checkpoints.releaseLog, Schedule.spaced(retentionInterval)))
+  yield* Effect.addFinalizer(() => checkpoints.finish)
+
   // What was recovered may be waiting already.
   if (state.sealedTables.size > 0 || state.bytes > options.memoryBytesFlush) engine.flushDue.openUnsafe()
 
@@ -126,7 +147,10 @@ export const makeProcessor = Effect.fnUntraced(function*(
       ).pipe(Effect.map((reports) => reports.flat())),
     planCompaction: () => Effect.succeed([]),
     compact: () => Effect.succeed([]),
-    checkpoint: Effect.succeed(state.position),
+    checkpoint: Effect.mapError(
+      writeCheckpoint,
+      ({ message }) => new ProcessorError({ reason: "SEGMENT_UNAVAILABLE", message, field: "" })
+    ),
     status: () => meters.status(state)
   }
   return service

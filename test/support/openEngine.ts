@@ -15,6 +15,7 @@ import type { IngestionService } from "../../src/ingestion/Ingestion.ts"
 import { makeIngestion } from "../../src/ingestion/makeIngestion.ts"
 import {
   type CheckpointOptions,
+  Checkpoints,
   type CheckpointsService,
   makeCheckpoints
 } from "../../src/mvcc/checkpoint/Checkpoints.ts"
@@ -127,7 +128,7 @@ export const openEngine = Effect.fnUntraced(function*(
 
 /** A processor that makes an engine's segments, in this thread, until the scope closes. */
 export const openProcessor = (
-  { engine, files, pipeline }: OpenEngine,
+  { checkpoints, engine, files, mvcc, pipeline }: OpenEngine,
   storage: BlockStorageService,
   options: Partial<ProcessorOptions> = {}
 ): Effect.Effect<ProcessorService, never, Scope.Scope> =>
@@ -136,7 +137,9 @@ export const openProcessor = (
     Effect.provideService(BlockStorage, storage),
     Effect.provideService(Engine, engine),
     Effect.provideService(SegmentFiles, files),
-    Effect.provideService(CommitPipeline, pipeline)
+    Effect.provideService(CommitPipeline, pipeline),
+    Effect.provideService(Checkpoints, checkpoints),
+    Effect.provideService(Mvcc, mvcc)
   )
 
 /** For tests in which something must fail: what the engine logs of it is no news. */

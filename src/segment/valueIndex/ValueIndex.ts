@@ -1,0 +1,194 @@
+/** A value index that is open for reading: its directory is in memory, its blocks are read through the segments' cache. */
+import * as Effect from "effect/Effect"
+import * as zlib from "node:zlib"
+import { ByteReader } from "../../base/byteCursor.ts"
+import { compareBytes } from "../../base/bytes.ts"
+import type { BlockFile } from "../../storage/BlockStorage.ts"
+import type { BlockCache } from "../BlockCache.ts"
+import { decompress } from "../encoding/zstd.ts"
+import { damage, fromStorageError, fromThrown, type SegmentError, SegmentFault } from "../SegmentError.ts"
+import { formatVersion, indexMark, trailerBytes } from "./format.ts"
+import { isWithin, type ValueRange } from "./indexedValue.ts"
+
+/** Byte strings one after another. */
+interface Values {
+  readonly offsets: Uint32Array
+  readonly bytes: Uint8Array
+}
+
+const valueAt = ({ bytes, offsets }: Values, i: number): Uint8Array => bytes.subarray(offsets[i], offsets[i + 1])
+
+interface Directory {
+  readonly count: number
+  readonly firsts: Values
+  /** Of each block, and the end of the last one. */
+  readonly offsets: ReadonlyArray<number>
+  readonly plain: Uint32Array
+  readonly crcs: Uint32Array
+}
+
+interface Block {
+  readonly count: number
+  readonly values: Values
+  readonly pageOffsets: Uint32Array
+  readonly pages: Uint32Array
+}
+
+export class ValueIndex {
+  private readonly file: BlockFile
+  private readonly directory: Directory
+  private readonly cache: BlockCache
+
+  /** See `openValueIndex`. */
+  constructor(file: BlockFile, directory: Directory, cache: BlockCache) {
+    this.file = file
+    this.directory = directory
+    this.cache = cache
+  }
+
+  /**
+   * The pages that may hold a value of one of the ranges, ascending: row group * `pagesOfRowGroup` + page. `undefined`
+   * where they would be found in more than `blocksMax` blocks: then reading everything is cheaper.
+   */
+  pagesOf(
+    ranges: ReadonlyArray<ValueRange>,
+    blocksMax: number
+  ): Effect.Effect<ReadonlyArray<number> | undefined, SegmentError> {
+    const { count, firsts } = this.directory
+    const wanted = new Map<number, Array<ValueRange>>()
+    for (const range of ranges) {
+      for (let i = this.firstBlock(range); i < count; i++) {
+        if (range.to !== undefined && compareBytes(valueAt(firsts, i), range.to) > 0) break
+        const inBlock = wanted.get(i)
+        if (inBlock === undefined) wanted.set(i, [range])
+        else inBlock.push(range)
+        if (wanted.size > blocksMax) return Effect.undefined
+      }
+    }
+    return Effect.map(
+      Effect.forEach([...wanted], ([i, inBlock]) => Effect.map(this.block(i), (block) => pagesWithin(block, inBlock))),
+      (found) => [...new Set(found.flat())].sort((left, right) => left - right)
+    )
+  }
+
+  /** Reads every block, and so checks it. */
+  readonly verify: Effect.Effect<void, SegmentError> = Effect.suspend(() =>
+    Effect.forEach(Array.from({ length: this.directory.count }, (_, i) => i), (i) => this.load(i), { discard: true })
+  )
+
+  /** The last block that begins at or before the range, since the range may begin within it. */
+  private firstBlock({ from }: ValueRange): number {
+    if (from === undefined) return 0
+    let low = 0
+    let high = this.directory.count
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1
+      if (compareBytes(valueAt(this.directory.firsts, middle), from) <= 0) low = middle
+      else high = middle
+    }
+    return low
+  }
+
+  private block(i: number): Effect.Effect<Block, SegmentError> {
+    return Effect.suspend(() => {
+      const known = this.cache.get(this, i)
+      if (known !== undefined) return Effect.succeed(known as Block)
+      return Effect.tap(
+        this.load(i),
+        (block) => Effect.sync(() => this.cache.put(this, i, block, this.directory.plain[i]))
+      )
+    })
+  }
+
+  private load(i: number): Effect.Effect<Block, SegmentError> {
+    const { crcs, offsets, plain } = this.directory
+    const offset = offsets[i]
+    return reading(this.file, offset, offsets[i + 1] - offset, (bytes) => {
+      if (zlib.crc32(bytes) !== crcs[i]) throw damage(offset, "the checksum of a block of the index is wrong")
+      return readBlock(decompress(bytes, plain[i], offset))
+    })
+  }
+}
+
+/** Reads bytes of a file and makes something of them; what that throws is a fault of the file. */
+const reading = <A>(
+  file: BlockFile,
+  offset: number,
+  length: number,
+  make: (bytes: Uint8Array<ArrayBuffer>) => A
+): Effect.Effect<A, SegmentError> =>
+  Effect.flatMap(Effect.mapError(file.read(offset, length), fromStorageError), (bytes) => {
+    try {
+      if (bytes.length < length) throw damage(offset, "the file ends too early")
+      return Effect.succeed(make(bytes))
+    } catch (error) {
+      return Effect.fail(fromThrown(file.path, offset, error))
+    }
+  })
+
+/** Opens the value index in a file, which must stay open as long as the index is used. */
+export const openValueIndex = Effect.fnUntraced(
+  function*(file: BlockFile, cache: BlockCache): Effect.fn.Return<ValueIndex, SegmentError> {
+    const size = yield* Effect.mapError(file.size, fromStorageError)
+    const trailer = yield* reading(file, Math.max(0, size - trailerBytes), trailerBytes, readTrailer)
+    const start = size - trailerBytes - trailer.length
+    const directory = yield* reading(file, Math.max(0, start), trailer.length, (bytes) => {
+      if (start < 0 || zlib.crc32(bytes) !== trailer.crc) {
+        throw damage(start, "the checksum of the index's directory is wrong")
+      }
+      return readDirectory(bytes)
+    })
+    return new ValueIndex(file, directory, cache)
+  }
+)
+
+const readTrailer = (bytes: Uint8Array<ArrayBuffer>): { readonly crc: number; readonly length: number } => {
+  const reader = new ByteReader(bytes)
+  const crc = reader.u32()
+  const length = reader.u32()
+  const version = reader.u32()
+  if (reader.u32() !== indexMark) throw damage(0, "the file does not end as a value index does")
+  if (version > formatVersion) {
+    throw new SegmentFault(
+      "NewerFormat",
+      0,
+      `the index has format version ${version}, this Varve reads up to version ${formatVersion}; ` +
+        "start it with the version of Varve that wrote the file, or a newer one"
+    )
+  }
+  return { crc, length }
+}
+
+const readDirectory = (bytes: Uint8Array<ArrayBuffer>): Directory => {
+  const reader = new ByteReader(bytes)
+  const count = reader.u32()
+  const firstOffsets = reader.array(Uint32Array, 4, count + 1)
+  const stored = reader.array(Uint32Array, 4, count)
+  const plain = reader.array(Uint32Array, 4, count)
+  const crcs = reader.array(Uint32Array, 4, count)
+  const offsets = [0]
+  for (const length of stored) offsets.push(offsets[offsets.length - 1] + length)
+  return { count, firsts: { offsets: firstOffsets, bytes: reader.view8(firstOffsets[count]) }, offsets, plain, crcs }
+}
+
+const readBlock = (bytes: Uint8Array<ArrayBuffer>): Block => {
+  const reader = new ByteReader(bytes)
+  const count = reader.u32()
+  const offsets = reader.array(Uint32Array, 4, count + 1)
+  const pageOffsets = reader.array(Uint32Array, 4, count + 1)
+  const pages = reader.array(Uint32Array, 4, pageOffsets[count])
+  return { count, values: { offsets, bytes: reader.view8(offsets[count]) }, pageOffsets, pages }
+}
+
+const pagesWithin = (
+  { count, pageOffsets, pages, values }: Block,
+  ranges: ReadonlyArray<ValueRange>
+): Array<number> => {
+  const found: Array<number> = []
+  for (let i = 0; i < count; i++) {
+    const value = valueAt(values, i)
+    if (!ranges.some((range) => isWithin(value, range))) continue
+    for (let at = pageOffsets[i]; at < pageOffsets[i + 1]; at++) found.push(pages[at])
+  }
+  return found
+}
