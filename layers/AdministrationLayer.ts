@@ -1,12 +1,23 @@
-/** Tenants and schemas. */
+/** Tenants, schemas and tables, and what lies where. */
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Administration } from "../src/administration/Administration.ts"
+import { Inspection } from "../src/administration/Inspection.ts"
 import { makeAdministration } from "../src/administration/makeAdministration.ts"
+import { makeInspection } from "../src/administration/makeInspection.ts"
 import type { Catalog } from "../src/catalog/Catalog.ts"
 import type { CommitPipeline } from "../src/mvcc/CommitPipeline.ts"
+import type { Mvcc } from "../src/mvcc/Mvcc.ts"
+import type { SegmentFiles } from "../src/mvcc/SegmentFiles.ts"
+import type { BlockStorage } from "../src/storage/BlockStorage.ts"
+import type { Wal } from "../src/wal/Wal.ts"
 
-/** Over the commit pipeline. */
-export const layer: Layer.Layer<Administration, never, Catalog | CommitPipeline> = Layer.effect(
-  Administration,
-  makeAdministration
+/** Over the commit pipeline, the versions and the files. */
+export const layer: Layer.Layer<
+  Administration | Inspection,
+  never,
+  Catalog | CommitPipeline | Mvcc | SegmentFiles | BlockStorage | Wal
+> = Layer.mergeAll(
+  Layer.effect(Administration, makeAdministration),
+  Layer.effect(Inspection, Effect.map(makeInspection, (inspection) => Inspection.of(inspection)))
 )

@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Administration } from "../src/administration/Administration.ts"
+import type { Inspection } from "../src/administration/Inspection.ts"
 import { Configuration, type Values } from "../src/base/configuration/Configuration.ts"
 import type { Catalog } from "../src/catalog/Catalog.ts"
 import type { Ingestion } from "../src/ingestion/Ingestion.ts"
@@ -33,6 +34,7 @@ import * as WalLayer from "./WalLayer.ts"
 /** What an engine offers, from the programs down to the log. */
 export type Services =
   | Administration
+  | Inspection
   | Ingestion
   | Query
   | Catalog

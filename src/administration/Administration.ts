@@ -113,6 +113,10 @@ export interface AdministrationService {
     selection: Selection,
     caller: Caller
   ) => Effect.Effect<ReadonlyArray<Table>, AdministrationError>
+  readonly getTable: (
+    request: { readonly tenant: string; readonly table: string },
+    caller: Caller
+  ) => Effect.Effect<Table, AdministrationError>
   /** Gives the table as it is then. Fails with VALUE_OUT_OF_RANGE where a duration makes no sense. */
   readonly configureTable: (
     request: SettingsChange & { readonly tenant: string; readonly table: string },
@@ -129,7 +133,7 @@ export interface AdministrationService {
   readonly rebuildIndex: (request: IndexRequest, caller: Caller) => Effect.Effect<IndexInfo, AdministrationError>
   /** By table, in the order in which they were declared. */
   readonly listIndexes: (
-    request: { readonly tenant: string; readonly table: string | undefined },
+    selection: Selection,
     caller: Caller
   ) => Effect.Effect<ReadonlyArray<IndexInfo>, AdministrationError>
 }

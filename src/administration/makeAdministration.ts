@@ -160,6 +160,8 @@ export const makeAdministration = Effect.gen(function*() {
 
     selectTables: (selection, caller) => Effect.suspend(() => selectTables(catalog.state(), selection, caller)),
 
+    getTable: (target, caller) => Effect.suspend(() => openTable(catalog.state(), target, caller)),
+
     configureTable: Effect.fnUntraced(function*(request, caller) {
       yield* openTable(catalog.state(), request, caller)
       const problem = changeProblem(request)

@@ -34,16 +34,6 @@ export const checkNames = (
     return tableProblem === undefined ? Effect.void : Effect.fail(failure("INVALID_NAME", "table", tableProblem))
   })
 
-/** Fails where a credential restricts the caller to one tenant, and what is asked for is of all of them. */
-export const checkUnrestricted = (caller: Caller): Effect.Effect<void, AdministrationError> =>
-  caller.tenant === undefined ? Effect.void : Effect.fail(
-    failure(
-      "TENANT_FORBIDDEN",
-      "",
-      `the credential is for tenant ${quote(caller.tenant)}, and this is about all tenants`
-    )
-  )
-
 /** A tenant that is there. */
 export const findTenant = (state: CatalogState, tenant: string): Effect.Effect<Tenant, AdministrationError> => {
   const found = state.tenants.get(tenant)

@@ -5,9 +5,14 @@
 import type { DescService } from "@bufbuild/protobuf"
 import * as Effect from "effect/Effect"
 import type { Administration } from "../../administration/Administration.ts"
+import type { Inspection } from "../../administration/Inspection.ts"
+import type { Catalog } from "../../catalog/Catalog.ts"
 import type { Ingestion } from "../../ingestion/Ingestion.ts"
+import type { Checkpoints } from "../../mvcc/checkpoint/Checkpoints.ts"
 import type { CommitPipeline } from "../../mvcc/CommitPipeline.ts"
 import type { Mvcc } from "../../mvcc/Mvcc.ts"
+import type { SegmentFiles } from "../../mvcc/SegmentFiles.ts"
+import type { Processor } from "../../processor/Processor.ts"
 import type { Query } from "../../query/Query.ts"
 import type { Wal } from "../../wal/Wal.ts"
 import type { Health } from "../health.ts"
@@ -32,7 +37,18 @@ export const definitions: Readonly<Record<PortName, ReadonlyArray<DescService>>>
 }
 
 /** What serving needs of the engine. */
-export type Engine = Ingestion | Query | Administration | Wal | CommitPipeline | Mvcc
+export type Engine =
+  | Ingestion
+  | Query
+  | Administration
+  | Inspection
+  | Processor
+  | Catalog
+  | Checkpoints
+  | CommitPipeline
+  | Mvcc
+  | SegmentFiles
+  | Wal
 
 /** Makes the handlers of every service. A service without handlers answers UNIMPLEMENTED. */
 export const makeHandlers = Effect.fnUntraced(

@@ -1,0 +1,111 @@
+/** What the catalog and memory know of a table, added up. */
+import { decodeUtf8 } from "../base/bytes.ts"
+import { latest, type Table } from "../catalog/state.ts"
+import type { BoundEntry, SegmentColumnEntry } from "../event/Event.ts"
+import type { TableVersions } from "../mvcc/tableVersions.ts"
+import { formatTimestamp } from "../schema/timestamp.ts"
+import { type Column, type ColumnType, formatType } from "../schema/types.ts"
+import { type Bound, compareBound } from "../segment/bounds.ts"
+import type { ColumnStatistics, LevelStatistics, TableStatistics } from "./Inspection.ts"
+
+const sum = <A>(list: ReadonlyArray<A>, of: (one: A) => number): number =>
+  list.reduce((total, one) => total + of(one), 0)
+
+/** Adds a table up; `versions` is what is in memory of it. */
+export const tableStatistics = (
+  table: Table,
+  versions: TableVersions | undefined,
+  withColumns: boolean
+): TableStatistics => {
+  const { segments } = table
+  const { columns } = latest(table).schema
+  return {
+    tenant: table.tenant,
+    table: table.name,
+    segments: segments.length,
+    rows: sum(segments, ({ rows }) => rows),
+    bytes: sum(segments, ({ bytes }) => bytes),
+    plainBytes: sum(segments, ({ plainBytes }) => plainBytes),
+    deletions: sum(segments, ({ deletions }) => deletions),
+    // Older versions of a key in the same file, and what is marked as superseded by others.
+    superseded: sum(segments, ({ keys, rows }) => rows - keys) +
+      sum(versions?.segments ?? [], ({ marks }) => marks.count),
+    rowsInMemory: versions?.rowCount ?? 0,
+    bytesInMemory: versions?.usedBytes ?? 0,
+    memtables: versions?.memtables.length ?? 0,
+    levels: levelStatistics(table),
+    columns: withColumns ? columns.map((column) => columnStatistics(table, column)) : [],
+    horizon: table.horizon,
+    flushedThrough: table.flushedThrough,
+    firstTime: segments.length === 0 ? undefined : Math.min(...segments.map(({ firstTime }) => firstTime)),
+    lastTime: segments.length === 0 ? undefined : Math.max(...segments.map(({ lastTime }) => lastTime))
+  }
+}
+
+const levelStatistics = ({ segments }: Table): ReadonlyArray<LevelStatistics> =>
+  [...new Set(segments.map(({ level }) => level))].sort((a, b) => a - b).map((level) => {
+    const ofLevel = segments.filter((segment) => segment.level === level)
+    return {
+      level,
+      segments: ofLevel.length,
+      rows: sum(ofLevel, ({ rows }) => rows),
+      bytes: sum(ofLevel, ({ bytes }) => bytes)
+    }
+  })
+
+const columnStatistics = (table: Table, { id, name, type }: Column): ColumnStatistics => {
+  const found: Array<SegmentColumnEntry & { readonly rows: number }> = []
+  let withoutColumn = 0
+  for (const { columns, rows } of table.segments) {
+    const column = columns.find(({ columnId }) => columnId === id)
+    if (column === undefined) withoutColumn += rows
+    else found.push({ ...column, rows })
+  }
+  const mins = found.flatMap(({ min }) => min === undefined ? [] : [boundOf(min)])
+  const maxs = found.flatMap(({ max }) => max === undefined ? [] : [boundOf(max)])
+  // A segment without bounds that has values leaves the whole without.
+  const isBounded = found.every(({ min, nulls, rows }) => min !== undefined || nulls === rows)
+  return {
+    name,
+    type: formatType(type),
+    nulls: sum(found, ({ nulls }) => nulls) + withoutColumn,
+    distinct: distinctOf(found),
+    min: isBounded && mins.length > 0
+      ? boundText(type, mins.reduce((a, b) => compareBound(a, b) <= 0 ? a : b))
+      : undefined,
+    max: isBounded && maxs.length > 0
+      ? boundText(type, maxs.reduce((a, b) => compareBound(a, b) >= 0 ? a : b))
+      : undefined,
+    bytes: sum(found, ({ bytes }) => bytes)
+  }
+}
+
+/**
+ * Distinct values of several segments together: at least those of the segment with the most. The others add as much of
+ * theirs as they are different from row to row: nothing where a few values repeat, all where each is another one.
+ */
+const distinctOf = (
+  columns: ReadonlyArray<{ readonly distinct?: number; readonly rows: number; readonly nulls: number }>
+): number | undefined => {
+  if (columns.length === 0 || columns.some(({ distinct }) => distinct === undefined)) return undefined
+  const counts = columns.map(({ distinct = 0, nulls, rows }) => ({ distinct, values: Math.max(1, rows - nulls) }))
+  counts.sort((left, right) => right.distinct - left.distinct)
+  const [most, ...others] = counts
+  return Math.round(most.distinct + sum(others, ({ distinct, values }) => distinct * Math.min(1, distinct / values)))
+}
+
+/** A bound as values are compared. */
+export const boundOf = (entry: BoundEntry): Bound =>
+  "t" in entry ? entry.t : "i" in entry ? BigInt(entry.i) : Number(entry.n)
+
+/** A bound as people read it: timestamps in RFC 3339, bytes in base64. */
+const boundText = (type: ColumnType, bound: Bound): string => {
+  if (typeof bound === "object") {
+    return type === "bytes"
+      ? Buffer.from(bound.buffer, bound.byteOffset, bound.length).toString("base64")
+      : decodeUtf8(bound)
+  }
+  if (type === "timestamp") return formatTimestamp(bound)
+  if (type === "bool") return bound === 0 ? "false" : "true"
+  return String(bound)
+}
