@@ -30,3 +30,13 @@ export const usageFailure = (message: string): CommandFailure =>
 /** What was asked for did not succeed. */
 export const failure = (message: string): CommandFailure =>
   new CommandFailure({ message, exitCode: 1, reason: "FAILED" })
+
+const writeProblems: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EFBIG: "the file would be larger than files may be there"
+}
+
+/** An output that could not be written on. */
+export const writeFailure = (output: string, { code = "", message }: NodeJS.ErrnoException): CommandFailure =>
+  failure(`${output}: ${writeProblems[code] ?? message}`)

@@ -16,7 +16,7 @@ import type { BlockStorage, StorageError } from "../storage/BlockStorage.ts"
 import * as administration from "./commands/administration.ts"
 import * as records from "./commands/records.ts"
 import { serve } from "./commands/serve.ts"
-import { CommandFailure, type ExitCode } from "./failure.ts"
+import { CommandFailure, type ExitCode, writeFailure } from "./failure.ts"
 import { terminalOf } from "./output/terminal.ts"
 import { invocationFailure, report } from "./report.ts"
 import { runProgram } from "./run.ts"
@@ -114,20 +114,23 @@ const tellBug = (cause: Cause.Cause<never>): Effect.Effect<ExitCode> => {
 
 /**
  * Whoever reads the output may stop: `varve query ... | head`. A command has nothing more to do then; a server has, for
- * others than the reader of its log.
+ * others than the reader of its log. Where the output finds no room, a command has failed.
  */
-const endQuietlyOnClosedPipe = (): void => {
+const watchOutput = (): void => {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error
-      if (interruptedExitCode === undefined) process.exit(0)
+      if (error.code !== "EPIPE" && interruptedExitCode !== undefined) throw error
+      if (interruptedExitCode !== undefined) return
+      if (error.code === "EPIPE") process.exit(0)
+      Effect.runSync(report(writeFailure("standard output", error)))
+      process.exit(1)
     })
   }
 }
 
 /** Runs the command that the process was called with, and ends the process. */
 export const main = (loadLayers: LoadLayers): void => {
-  endQuietlyOnClosedPipe()
+  watchOutput()
   const program = Command.run(command(loadLayers), { version }).pipe(
     Effect.as<ExitCode>(0),
     Effect.catch(exitCodeOf),

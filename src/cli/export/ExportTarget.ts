@@ -4,7 +4,7 @@ import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
 import * as path from "node:path"
-import { CommandFailure, failure, usageFailure } from "../failure.ts"
+import { CommandFailure, usageFailure, writeFailure } from "../failure.ts"
 
 /** Takes the bytes of an export. */
 export interface ExportTarget {
@@ -22,20 +22,14 @@ const usageProblems: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "the name is too long"
 }
 
-const writeProblems: Readonly<Record<string, string>> = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EFBIG: "the file would be larger than files may be there"
-}
-
 const failureOf = (output: string, error: unknown): CommandFailure => {
-  const { code = "", message } = error as NodeJS.ErrnoException
+  const { code = "" } = error as NodeJS.ErrnoException
   if (code === "ENOENT" || code === "ENOTDIR") {
     return usageFailure(`${output}: there is no folder ${path.dirname(output)}; make it first`)
   }
   return code in usageProblems
     ? usageFailure(`${output}: ${usageProblems[code]}`)
-    : failure(`${output}: ${writeProblems[code] ?? message}`)
+    : writeFailure(output, error as NodeJS.ErrnoException)
 }
 
 /** The file to replace or make: behind a link the file that it leads to. */
@@ -114,7 +108,7 @@ export const standardOutput: ExportTarget = {
           resume(
             error === undefined || error === null
               ? Effect.void
-              : Effect.fail(failureOf("standard output", error))
+              : Effect.fail(writeFailure("standard output", error))
           ))
       }), { discard: true }),
   complete: Effect.void

@@ -4,7 +4,6 @@
  */
 import type { NumberVector, Vector } from "../../event/vector.ts"
 import { type ColumnType, isNested } from "../../schema/types.ts"
-import { plainInstant } from "../client/records.ts"
 import type { Encoder } from "./Encoder.ts"
 import type { ExportColumn } from "./exportColumns.ts"
 import type { RowVectors } from "./RowVectors.ts"
@@ -25,7 +24,8 @@ type WriteValue = (output: TextOutput, vector: Vector, row: number) => void
 interface Texts {
   readonly text: (output: TextOutput, heap: Uint8Array, start: number, end: number) => void
   readonly nested: (output: TextOutput, heap: Uint8Array, start: number, end: number) => void
-  /** ASCII without quotes and commas: timestamps, base64. */
+  readonly instant: (output: TextOutput, micros: number | bigint) => void
+  /** ASCII without quotes and commas. */
   readonly bare: (output: TextOutput, text: string) => void
   readonly wide: (output: TextOutput, digits: string) => void
 }
@@ -51,7 +51,7 @@ const writerOf = (type: ColumnType, texts: Texts): WriteValue => {
       }
     case "timestamp":
       return (output, vector, row) => {
-        if (vector.kind === "int64") texts.bare(output, plainInstant(vector.get(row)))
+        if (vector.kind === "int64") texts.instant(output, vector.get(row))
       }
     case "bytes":
       return (output, vector, row) => {
@@ -71,6 +71,11 @@ const textWriter = (write: Texts["text"]): WriteValue => (output, vector, row) =
 const jsonTexts: Texts = {
   text: (output, heap, start, end) => output.jsonString(heap, start, end),
   nested: (output, heap, start, end) => output.raw(heap, start, end),
+  instant: (output, micros) => {
+    output.byte(quote)
+    output.instant(micros)
+    output.byte(quote)
+  },
   bare: (output, text) => {
     output.byte(quote)
     output.ascii(text)
@@ -139,6 +144,7 @@ const csvText = (output: TextOutput, heap: Uint8Array, start: number, end: numbe
 const csvTexts: Texts = {
   text: csvText,
   nested: csvText,
+  instant: (output, micros) => output.instant(micros),
   bare: (output, text) => output.ascii(text === "" ? "\"\"" : text),
   wide: (output, digits) => output.ascii(digits)
 }

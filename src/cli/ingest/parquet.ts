@@ -82,6 +82,15 @@ const readGroup = Effect.fnUntraced(
   }
 )
 
+/** A name as hyparquet reads it: its decoder takes a byte order mark off. */
+const asRead = (name: string): string => name.startsWith("\ufeff") ? name.slice(1) : name
+
+/** The names of the file's columns, as the schema has them where it knows them. */
+const columnNames = ({ tree }: ParquetFile, schema: TableSchema): ReadonlyArray<string> =>
+  tree.children.map(({ element: { name } }) =>
+    schema.columns.find((column) => asRead(column.name) === name)?.name ?? name
+  )
+
 /** Rows as a schema's columns. */
 class GroupReader {
   private readonly schema: TableSchema
@@ -92,8 +101,8 @@ class GroupReader {
     this.schema = schema
     this.absent = absentValues(schema)
     this.columns = schema.columns.map((column) => {
-      const child = tree.children.find(({ element }) => element.name === column.name)
-      return child && { name: column.name, read: makeReadParquetValue(child, column) }
+      const child = tree.children.find(({ element }) => element.name === asRead(column.name))
+      return child && { name: child.element.name, read: makeReadParquetValue(child, column) }
     })
   }
 
@@ -187,7 +196,7 @@ export const openParquet = Effect.fnUntraced(function*(path: string, name: strin
     }),
     rows: (schema) =>
       Stream.unwrap(Effect.gen(function*() {
-        yield* checkColumns(name, file.tree.children.map(({ element }) => element.name), schema)
+        yield* checkColumns(name, columnNames(file, schema), schema)
         const reader = new GroupReader(file, schema)
         return Stream.mapEffect(
           Stream.fromIterable(groupRanges(file)),
