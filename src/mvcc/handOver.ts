@@ -80,11 +80,11 @@ const mergeMarks = (
     if (!segment.isSettled) settledThrough = Math.min(settledThrough, segment.settledThrough)
     const rowMap = rowMaps.get(name)!
     const marks = segment.marks.all()
+    // Rows of one segment are in the same order in the outputs.
     let output = 0
     for (let i = 0; i < marks.rows.length; i++) {
       const row = rowMap[marks.rows[i]]
       if (row < 0) continue
-      while (output > 0 && row < starts[output]) output--
       while (output + 1 < starts.length && row >= starts[output + 1]) output++
       outputs[output].marks.add(row - starts[output], marks.positions[i])
     }

@@ -126,8 +126,7 @@ const settleSegment = Effect.fnUntraced(
         const rows = index.breaks[end] - index.breaks[page]
         const keys = (yield* segment.readColumn(rowGroup, keyColumn, page, end)) as TextVector
         const positions = (yield* segment.readColumn(rowGroup, positionColumn, page, end)) as Int64Vector
-        const next = (end < pages.length ? pages[end] : keyBounds[rowGroup + 1])?.min
-        const order = oldestOfSegment(keys, positions.values, rows, next as Uint8Array | undefined, settledThrough)
+        const order = oldestOfSegment(keys, positions.values, rows, settledThrough)
         yield* markOlder(files, near, new HashedKeys(keys, rows), order, (row) => positions.values[row])
       }
     }
@@ -135,24 +134,20 @@ const settleSegment = Effect.fnUntraced(
 )
 
 /**
- * The oldest row of each key, where it is not settled. Rows are some of a segment's; a key whose rows go on behind them,
- * where `next` is the first key, is left to those.
+ * Of some rows of a segment, the oldest of each key, where it is not settled. Where the last key goes on behind them, its
+ * mark will be made again, from the earlier position.
  */
 const oldestOfSegment = (
   keys: TextVector,
   positions: Float64Array,
   count: number,
-  next: Uint8Array | undefined,
   settledThrough: Position
 ): Int32Array => {
   const oldest = new Int32Array(count)
   let found = 0
   for (let row = 0; row < count; row++) {
     if (positions[row] <= settledThrough) continue
-    const goesOn = row + 1 < count
-      ? compareKeys(keys, row, keys, row + 1) === 0
-      : next !== undefined && compareBytes(keys.get(row), next) === 0
-    if (!goesOn) oldest[found++] = row
+    if (row + 1 === count || compareKeys(keys, row, keys, row + 1) !== 0) oldest[found++] = row
   }
   return oldest.subarray(0, found)
 }
