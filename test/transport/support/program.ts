@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { pipeline } from "node:stream/promises"
 
 const command = path.join(import.meta.dirname, "../../../bin/varve.js")
 
@@ -30,7 +31,12 @@ export interface Program {
 /** Starts `varve` in an empty directory with no configuration but what is given. */
 export const start = (
   args: ReadonlyArray<string>,
-  options: { readonly directory?: string; readonly environment?: Readonly<Record<string, string>> } = {}
+  options: {
+    readonly directory?: string
+    readonly environment?: Readonly<Record<string, string>>
+    /** Written to its standard input. */
+    readonly input?: AsyncIterable<string>
+  } = {}
 ): Program => {
   const child = spawn(process.execPath, [command, ...args], {
     cwd: options.directory ?? makeDirectory(),
@@ -40,12 +46,14 @@ export const start = (
       VARVE_SERVER_QUERY_PORT: "0",
       ...options.environment
     },
-    stdio: ["ignore", "pipe", "pipe"]
+    stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"]
   })
+  // A process that ends early says why itself.
+  if (options.input !== undefined) pipeline(options.input, child.stdin!).catch(() => {})
   let out = ""
   let err = ""
-  child.stdout.on("data", (chunk: Buffer) => out += chunk)
-  child.stderr.on("data", (chunk: Buffer) => err += chunk)
+  child.stdout!.on("data", (chunk: Buffer) => out += chunk)
+  child.stderr!.on("data", (chunk: Buffer) => err += chunk)
   const ended = new Promise<Ended>((resolve) =>
     child.on("close", (code, signal) => resolve({ code, signal, out, err }))
   )
@@ -58,7 +66,7 @@ export const start = (
         resolve({ ingestion: Number(ingestion[1]), query: Number(query[1]) })
       }
     }
-    child.stdout.on("data", look)
+    child.stdout!.on("data", look)
     void ended.then(({ code, err, out }) => reject(new Error(`ended with ${code}\n${out}\n${err}`)))
   })
   // Whoever does not wait for the ports does not care.
@@ -69,5 +77,5 @@ export const start = (
 /** Runs `varve` to its end. */
 export const run = (
   args: ReadonlyArray<string>,
-  options: { readonly directory?: string; readonly environment?: Readonly<Record<string, string>> } = {}
+  options: Parameters<typeof start>[1] = {}
 ): Promise<Ended> => start(args, options).ended
