@@ -80,7 +80,7 @@ const fill = (rows: number): QueryService => {
   }
   return Effect.runSync(
     Effect.flatMap(makeMvcc, (mvcc) => Effect.provideService(makeQuery, Mvcc, Mvcc.of(mvcc))).pipe(
-      Effect.provideService(Engine, new EngineService(state)),
+      Effect.provideService(Engine, new EngineService(state, { checkpoint: undefined, replayedBytes: 0 })),
       Effect.provideService(SegmentFiles, noSegments),
       Effect.provideService(Catalog, makeCatalog(() => state.catalog))
     )

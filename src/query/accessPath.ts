@@ -1,9 +1,16 @@
 /** How the rows of a filter are reached: by their keys where the filter pins them, else by a scan. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { encodeUtf8 } from "../base/bytes.ts"
+import type { MvccService } from "../mvcc/Mvcc.ts"
 import { type CheckedFilter, columnsOf } from "./checkFilter.ts"
 import { keyColumn } from "./columns.ts"
-import { LookupFeed, type RowFeed, ScanFeed } from "./scan/RowFeed.ts"
-import type { ScanSource } from "./scan/ScanSource.ts"
+import { lookedUp } from "./lookUp.ts"
+import { openSources, scanned, type Sources } from "./openSources.ts"
+import type { QueryError } from "./Query.ts"
+import { type PartShape, wholeRowGroups } from "./scan/PageRuns.ts"
+import type { Candidate } from "./scan/Source.ts"
+import type { TableView } from "./tableView.ts"
 
 /** A way to the rows: keys to look up, or everything. */
 export type AccessPath =
@@ -41,12 +48,19 @@ const pinnedKeys = (part: CheckedFilter, keyName: string | undefined): ReadonlyA
   }
 }
 
-/** The rows by that path. The whole filter is applied either way. */
-export const openFeed = (
+/** Opens the rows that a path leads to. The whole filter is applied by either. */
+export const openPath = (
+  mvcc: MvccService,
+  { filter, path, view }: { readonly view: TableView; readonly path: AccessPath; readonly filter: CheckedFilter },
+  shape: PartShape = wholeRowGroups
+): Effect.Effect<Sources, QueryError, Scope.Scope> => openSources(mvcc, view, { purpose: path.kind, filter, shape })
+
+/** What a read of the path visits. */
+export const visited = (
   path: AccessPath,
-  sources: ReadonlyArray<ScanSource>,
-  filter: CheckedFilter
-): RowFeed => path.kind === "scan" ? new ScanFeed(sources, filter) : new LookupFeed(sources, filter, path.keys)
+  sources: Sources
+): Effect.Effect<ReadonlyArray<Candidate>, QueryError> =>
+  path.kind === "scan" ? Effect.sync(() => scanned(sources)) : lookedUp(sources, path.keys)
 
 /** Names of the columns that a filter reads. */
 export const namesOf = (filter: CheckedFilter): ReadonlyArray<string> => columnsOf(filter).map(({ name }) => name)

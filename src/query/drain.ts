@@ -1,11 +1,12 @@
 /** Runs loops over slices of rows as effects: one for each slice, and the event loop has its turn in between. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { sliceRows } from "./limits.ts"
 import type { QueryError } from "./Query.ts"
 import { refusals } from "./refusals.ts"
 import type { QueryStats } from "./result.ts"
-import { type RowFeed, sliceRows } from "./scan/RowFeed.ts"
-import type { ScanSource } from "./scan/ScanSource.ts"
+import type { FoundPart, PartFeed } from "./scan/PartFeed.ts"
+import type { ReadCost } from "./scan/ReadCost.ts"
 
 /** What the steps of a read took, in milliseconds. */
 export interface Timings {
@@ -25,31 +26,36 @@ export const noTimings = (): Timings => ({ findMillis: 0, takeMillis: 0, makeMil
 /** Milliseconds on a clock that never goes back. */
 export const millisOf = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
-/** Takes every slice of a feed. */
+/** What takes the rows of a feed. */
+export interface Drain {
+  /** Takes rows of one part, at most `sliceRows` of them; `found.rows` may be used as scratch. */
+  readonly take: (found: FoundPart) => void
+  /** The part that was taken from is let go. */
+  readonly endPart?: (found: FoundPart) => void
+}
+
+/** Takes every row of a feed. */
 export const drain = Effect.fnUntraced(function*(
-  feed: RowFeed,
+  feed: PartFeed,
   timings: Timings,
-  take: (feed: RowFeed) => void
-) {
+  { endPart, take }: Drain
+): Effect.fn.Return<void, QueryError> {
   const clock = yield* Clock.clockWith(Effect.succeed)
-  let yieldedAt = 0
   for (;;) {
-    const more = yield* refusals(() => {
-      const started = millisOf(clock)
-      const more = feed.next()
-      const found = millisOf(clock)
-      if (more && feed.count > 0) {
-        timings.found += feed.count
-        take(feed)
-      }
-      timings.findMillis += found - started
-      timings.takeMillis += millisOf(clock) - found
-      return more
-    })
-    if (!more) return
-    if (feed.scanned - yieldedAt >= sliceRows) {
-      yieldedAt = feed.scanned
-      yield* Effect.yieldNow
+    const started = millisOf(clock)
+    const found = yield* feed.next
+    timings.findMillis += millisOf(clock) - started
+    if (found === undefined) return
+    timings.found += found.count
+    for (let from = 0; from < found.count; from += sliceRows) {
+      if (from > 0) yield* Effect.yieldNow
+      yield* refusals(() => {
+        const started = millisOf(clock)
+        const end = Math.min(from + sliceRows, found.count)
+        take({ ...found, rows: found.rows.subarray(from, end), count: end - from })
+        if (end === found.count) endPart?.(found)
+        timings.takeMillis += millisOf(clock) - started
+      })
     }
   }
 })
@@ -77,25 +83,21 @@ export const makeRows = Effect.fnUntraced(function*<A>(
   return made
 })
 
-/** What a read over some sources cost, from its feed's own counts. */
+/** What a read cost, by its own counts. */
 export const statsOf = (
-  sources: ReadonlyArray<ScanSource>,
-  feed: Pick<RowFeed, "scanned">,
+  { memtables, pages, scanned, segments }: ReadCost,
   index: QueryStats["index"],
   rowsReturned: number,
   elapsedMillis: number
-): QueryStats => {
-  const segments = sources.filter(({ kind }) => kind === "segment").length
-  return {
-    rowsScanned: feed.scanned,
-    rowsReturned,
-    segments,
-    memtables: sources.length - segments,
-    pages: 0,
-    index,
-    elapsedMillis
-  }
-}
+): QueryStats => ({
+  rowsScanned: scanned,
+  rowsReturned,
+  segments: segments.size,
+  memtables: memtables.size,
+  pages,
+  index,
+  elapsedMillis
+})
 
 /** Runs a read, with the clock and the time when it began. */
 export const timed = <A, R>(

@@ -1,6 +1,6 @@
 /** Guesses of how many rows leave a step, for plans. */
-import type { CheckedFilter, Test } from "./checkFilter.ts"
-import type { ScanSource } from "./scan/ScanSource.ts"
+import type { CheckedFilter, Order, Test } from "./checkFilter.ts"
+import type { ColumnFacts, SourceFacts } from "./columnFacts.ts"
 
 /** Where nothing better is known. */
 const equalShare = 0.01
@@ -9,46 +9,63 @@ const matchShare = 0.1
 const nullShare = 0.1
 
 /** The share of a source's rows that pass a filter. */
-export const estimateShare = (filter: CheckedFilter, source: ScanSource): number => {
+const estimateShare = (filter: CheckedFilter, source: SourceFacts): number => {
   switch (filter.kind) {
     case "and":
       return filter.filters.reduce((share, part) => share * estimateShare(part, source), 1)
     case "or":
       return 1 - filter.filters.reduce((share, part) => share * (1 - estimateShare(part, source)), 1)
     default:
-      return Math.min(1, testShare(filter, source))
+      return Math.min(1, Math.max(0, testShare(filter, source.column(filter.column))))
   }
 }
 
 /** Rows of all sources that pass a filter. */
-export const estimateRows = (filter: CheckedFilter, sources: ReadonlyArray<ScanSource>): number =>
-  Math.round(sources.reduce((rows, source) => rows + source.count * estimateShare(filter, source), 0))
+export const estimateRows = (filter: CheckedFilter, sources: ReadonlyArray<SourceFacts>): number =>
+  Math.round(sources.reduce((rows, source) => rows + source.rows * estimateShare(filter, source), 0))
 
-const testShare = (test: Test, source: ScanSource): number => {
-  // A dictionary knows how many values there are.
-  const vector = test.column.id < 0 ? undefined : source.vector(test.column)
-  const equal = vector?.kind === "dictionary"
-    ? 1 / Math.max(1, vector.distinct)
-    : test.column.type === "bool"
-    ? 0.5
-    : equalShare
+const testShare = (test: Test, facts: ColumnFacts): number => {
+  const nulls = facts.nullShare ?? (test.column.nullable ? nullShare : 0)
+  if (test.kind === "null") return test.negated ? 1 - nulls : nulls
+  return (1 - nulls) * presentShare(test, facts)
+}
+
+/** Of the rows that are not null. */
+const presentShare = (test: Exclude<Test, { readonly kind: "null" }>, { distinct, range }: ColumnFacts): number => {
+  const isWithin = (value: unknown) =>
+    range === undefined || value instanceof Uint8Array || (Number(value) >= range[0] && Number(value) <= range[1])
+  const equal = distinct !== undefined ? 1 / Math.max(1, distinct) : test.column.type === "bool" ? 0.5 : equalShare
   switch (test.kind) {
-    case "null":
-      return vector?.nulls === undefined ? Number(test.negated) : test.negated ? 1 - nullShare : nullShare
     case "numbers":
     case "texts": {
-      const listed = Math.min(1, test.values.length * equal)
+      const listed = Math.min(1, [...test.values].filter(isWithin).length * equal)
       return test.negated ? 1 - listed : listed
     }
     case "contains":
     case "starts_with":
       return test.negated ? 1 - matchShare : matchShare
-    default:
-      return test.order === "eq" ? equal : test.order === "ne" ? 1 - equal : rangeShare
+    default: {
+      if (test.order === "eq") return isWithin(test.value) ? equal : 0
+      if (test.order === "ne") return isWithin(test.value) ? 1 - equal : 1
+      return typeof test.value === "object" || range === undefined
+        ? rangeShare
+        : shareOfRange(test.order, Number(test.value), range)
+    }
   }
 }
 
-/** Groups that rows fall into, by the distinct values of dictionaries. */
+/** As if the values were spread evenly between the least and the greatest. */
+const shareOfRange = (order: Order, value: number, [min, max]: readonly [number, number]): number => {
+  const isBelow = order === "lt" || order === "lte"
+  if (max === min)
+    return Number(
+      isBelow ? min < value || (order === "lte" && min === value) : min > value || (order === "gte" && min === value)
+    )
+  const below = Math.min(1, Math.max(0, (value - min) / (max - min)))
+  return isBelow ? below : 1 - below
+}
+
+/** Groups that rows fall into, by the distinct values of columns. */
 export const estimateGroups = (
   distinct: ReadonlyArray<number | undefined>,
   rows: number

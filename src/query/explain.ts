@@ -6,6 +6,7 @@ import { namesOf } from "./accessPath.ts"
 import type { AggregatePlan } from "./aggregate/planAggregate.ts"
 import { openAggregate, runAggregate } from "./aggregate/runAggregate.ts"
 import type { CheckedFilter } from "./checkFilter.ts"
+import { distinctIn } from "./columnFacts.ts"
 import { timed } from "./drain.ts"
 import { estimateGroups, estimateRows } from "./estimate.ts"
 import { printExpression } from "./expression/printExpression.ts"
@@ -14,6 +15,7 @@ import type { RowPlan } from "./planRows.ts"
 import type { ExplainAnswer, ExplainRequest, PlanStep, RowSelection } from "./Query.ts"
 import { openPage, type PagePlan, runPage } from "./readPage.ts"
 import type { QueryStats } from "./result.ts"
+import { type Survey, survey } from "./survey.ts"
 import type { Foundation, TableView } from "./tableView.ts"
 
 /** What a step gave; absent where it was not run. */
@@ -40,16 +42,21 @@ const step = (
 
 /** Explains a query or an aggregate. */
 export const explain = (foundation: Foundation, request: ExplainRequest, caller: Caller) =>
-  timed((elapsedMillis) => {
-    const { analyze, subject } = request
-    return subject.kind === "query"
-      ? Effect.flatMap(openPage(foundation, subject.query, caller), (plan) =>
-        Effect.map(analyze ? runPage(plan, elapsedMillis) : Effect.undefined, (run) =>
-          answer(plan.view, pageSteps(plan, subject.query, run), run?.answer.stats)))
-      : Effect.flatMap(openAggregate(foundation, subject.aggregate, caller), (plan) =>
-        Effect.map(analyze ? runAggregate(plan, elapsedMillis) : Effect.undefined, (run) =>
-          answer(plan.view, aggregateSteps(plan, subject.aggregate, run), run?.answer.stats)))
-  })
+  timed((elapsedMillis) =>
+    Effect.gen(function*() {
+      const { analyze, subject } = request
+      if (subject.kind === "query") {
+        const plan = yield* openPage(foundation, subject.query, caller)
+        const surveyed = yield* survey(foundation.mvcc, plan)
+        const run = analyze ? yield* runPage(foundation, plan, elapsedMillis) : undefined
+        return answer(plan.view, pageSteps(plan, surveyed, subject.query, run), run?.answer.stats)
+      }
+      const plan = yield* openAggregate(foundation, subject.aggregate, caller)
+      const surveyed = yield* survey(foundation.mvcc, plan)
+      const run = analyze ? yield* runAggregate(foundation, plan, elapsedMillis) : undefined
+      return answer(plan.view, aggregateSteps(plan, surveyed, subject.aggregate, run), run?.answer.stats)
+    })
+  )
 
 const answer = (
   view: TableView,
@@ -63,31 +70,20 @@ type AggregateRun = Effect.Success<ReturnType<typeof runAggregate>> | undefined
 /** How rows are found: by path, visibility and filter. Time is not told apart between them: they are one loop. */
 const findSteps = (
   { filter, path, view }: Pick<RowPlan, "filter" | "path" | "view">,
+  surveyed: Survey,
   request: RowSelection,
   run: { readonly seen: number; readonly millis: number; readonly found: number } | undefined
 ): Array<PlanStep> => {
-  const { sources, snapshot, table } = view
-  const versions = sources.reduce((rows, { count }) => rows + count, 0)
-  const seen = path.kind === "lookup" ? Math.min(path.keys.length, versions) : versions
-  const memtables = `${sources.length} ${sources.length === 1 ? "memtable" : "memtables"}`
-  const where = `${table.tenant}.${table.name} at position ${snapshot.position}`
+  const { snapshot, table } = view
+  const { facts, versions } = surveyed
+  const seen = path.kind === "lookup" ? Math.min(path.keys.length, versions) : surveyed.left
+  const where = `${describeSources(surveyed)} of ${table.tenant}.${table.name} at position ${snapshot.position}`
+  const actual = run && { rows: run.seen, millis: run.millis }
   const access = path.kind === "lookup"
-    ? step(
-      "key lookup",
-      `${path.keys.length} ${path.keys.length === 1 ? "key" : "keys"} in ${memtables} of ${where}`,
-      ["_key"],
-      seen,
-      run && { rows: run.seen, millis: run.millis }
-    )
-    : step(
-      "scan",
-      `${versions} versions in ${memtables} of ${where}`,
-      [],
-      seen,
-      run && { rows: run.seen, millis: run.millis }
-    )
+    ? step("key lookup", `${counted(path.keys.length, "key")} in ${where}`, ["_key"], seen, actual)
+    : step("scan", `${versions} versions in ${where}${describePruning(surveyed)}`, [], seen, actual)
   if (isEverything(filter)) return [access]
-  const estimate = path.kind === "lookup" ? seen : estimateRows(filter, sources)
+  const estimate = Math.min(seen, path.kind === "lookup" ? seen : estimateRows(filter, facts))
   const text = [
     ...request.filter === undefined ? [] : [printExpression(request.filter)],
     ...request.where.trim() === "" ? [] : [request.where.trim()]
@@ -96,11 +92,39 @@ const findSteps = (
   return [access, step("filter", detail, namesOf(filter), estimate, run && { rows: run.found, millis: undefined })]
 }
 
+const counted = (count: number, thing: string): string => `${count} ${thing}${count === 1 ? "" : "s"}`
+
+const describeSources = ({ memtables, segments }: Survey): string => {
+  if (segments === 0) return counted(memtables, "memtable")
+  return memtables === 0
+    ? counted(segments, "segment")
+    : `${counted(memtables, "memtable")} and ${counted(segments, "segment")}`
+}
+
+/** How much of the segments is left, each level within the one before. */
+const describePruning = ({ counts, reasons, segments }: Survey): string => {
+  if (segments === 0) return ""
+  const { pages, pagesLeft, rowGroups, rowGroupsLeft, segmentsLeft } = counts
+  const parts = [
+    `reads ${segmentsLeft} of ${counted(segments, "segment")}`,
+    ...segmentsLeft === 0 ? [] : [`${rowGroupsLeft} of their ${counted(rowGroups, "row group")}`],
+    ...rowGroupsLeft === 0 ? [] : [`${pagesLeft} of these ${counted(pages, "page")}`]
+  ]
+  const why = reasons.length === 0 ? "" : `; min and max rule out ${reasons.join(", ")}`
+  return `; ${parts.join(", ")}${why}`
+}
+
 const isEverything = (filter: CheckedFilter): boolean => filter.kind === "and" && filter.filters.length === 0
 
-const pageSteps = (plan: PagePlan, request: RowSelection, run: PageRun): ReadonlyArray<PlanStep> => {
+const pageSteps = (
+  plan: PagePlan,
+  surveyed: Survey,
+  request: RowSelection,
+  run: PageRun
+): ReadonlyArray<PlanStep> => {
   const steps = findSteps(
     plan,
+    surveyed,
     request,
     run && {
       seen: run.seen,
@@ -131,12 +155,14 @@ const project = (columns: ReadonlyArray<Column>, rows: number, actual: Actual | 
 
 const aggregateSteps = (
   plan: AggregatePlan,
+  surveyed: Survey,
   request: RowSelection & { readonly having: string },
   run: AggregateRun
 ) => {
-  const { figures, groupBy, view } = plan
+  const { figures, groupBy } = plan
   const steps = findSteps(
     plan,
+    surveyed,
     request,
     run && {
       seen: run.seen,
@@ -145,7 +171,7 @@ const aggregateSteps = (
     }
   )
   const found = steps[steps.length - 1].estimatedRows
-  const groups = estimateGroups(groupBy.map((column) => distinctOf(column, view)), found)
+  const groups = estimateGroups(groupBy.map((column) => distinctIn(surveyed.facts, column)), found)
   const results = figures.map(({ result }) => result.name).join(", ")
   const names = groupBy.map(({ name }) => name)
   steps.push(step(
@@ -171,17 +197,6 @@ const aggregateSteps = (
   return steps
 }
 
-const distinctOf = (column: Column, { sources }: TableView): number | undefined => {
-  if (column.type === "bool") return 2
-  if (column.id < 0) return undefined
-  let most: number | undefined
-  for (const source of sources) {
-    const vector = source.vector(column)
-    if (vector.kind === "dictionary") most = Math.max(most ?? 0, vector.distinct)
-  }
-  return most
-}
-
 const describeOrder = (order: ReadonlyArray<OrderColumn>): string =>
   order.map(({ column, descending }) => `${column.name}${descending ? " descending" : ""}`).join(", ")
 
@@ -194,7 +209,8 @@ const describe = (steps: ReadonlyArray<PlanStep>, stats: QueryStats | undefined)
   })
   if (stats !== undefined) {
     lines.push(
-      `${stats.rowsScanned} versions looked at, ${stats.rowsReturned} rows in ${stats.elapsedMillis.toFixed(2)} ms`
+      `${stats.rowsScanned} versions looked at, ${stats.pages} pages read, ${stats.rowsReturned} rows in ` +
+        `${stats.elapsedMillis.toFixed(2)} ms`
     )
   }
   return lines.join("\n")

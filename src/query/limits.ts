@@ -24,8 +24,14 @@ export const aggregatesMax = 64
 /** Most groups of an aggregate, and most different values that it counts: they are held in memory while it runs. */
 export const groupsMax = 5_000_000
 
+/** Rows that loops go through between two turns of the event loop. */
+export const sliceRows = 65_536
+
 /** Streams with a limit up to this many rows keep no others while they order. */
 export const topRowsMax = 1_000_000
+
+/** Most rows that a stream without such a limit sorts: their values are held in memory meanwhile. */
+export const sortedRowsMax = 4_000_000
 
 invariant(offsetMax + queryLimitMax < 2 ** 31, "rows of a page are counted by 32 bits")
 

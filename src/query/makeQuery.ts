@@ -15,8 +15,8 @@ import type { Foundation } from "./tableView.ts"
 export const makeQuery: Effect.Effect<QueryService, never, Catalog | Mvcc> = Effect.gen(function*() {
   const foundation: Foundation = { catalog: yield* Catalog, mvcc: yield* Mvcc }
   return {
-    getRecord: (request, caller) => readRecord(foundation, request, caller),
-    getRecords: (request, caller) => readRecords(foundation, request, caller),
+    getRecord: (request, caller) => timed((elapsedMillis) => readRecord(foundation, request, caller, elapsedMillis)),
+    getRecords: (request, caller) => timed((elapsedMillis) => readRecords(foundation, request, caller, elapsedMillis)),
     getHistory: (request, caller) => timed((elapsedMillis) => readHistory(foundation, request, caller, elapsedMillis)),
     query: (request, caller) => readPage(foundation, request, caller),
     queryStream: (request, caller) => readStream(foundation, request, caller),

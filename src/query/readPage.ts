@@ -1,19 +1,22 @@
 /** Pages: the first rows of an order behind a place in it. */
 import * as Effect from "effect/Effect"
 import type { Caller } from "../base/caller.ts"
-import type { Position } from "../base/position.ts"
-import { openFeed } from "./accessPath.ts"
+import { openPath, visited } from "./accessPath.ts"
 import { resultColumn } from "./columns.ts"
 import { checkCursor, type Cursor, placeOf, placeVectors, readCursor, shapeHash, writeCursor } from "./cursor.ts"
-import { drain, makeRows, noTimings, statsOf, timed } from "./drain.ts"
+import { drain, noTimings, statsOf, timed } from "./drain.ts"
 import { offsetMax, pageRows } from "./limits.ts"
-import { RowOrder } from "./order/RowOrder.ts"
+import { beginAt, isKeyOrder, keyShape } from "./order/keyOrder.ts"
+import { orderValue, part, place, RowOrder } from "./order/RowOrder.ts"
 import { TopRows } from "./order/TopRows.ts"
 import { planRows, type RowPlan } from "./planRows.ts"
 import type { PageAnswer, QueryRequest } from "./Query.ts"
-import { RecordReader } from "./recordReader.ts"
+import { fetchRecords } from "./recordReader.ts"
 import { refusals } from "./refusals.ts"
 import { refuse } from "./refuse.ts"
+import { CandidateOrder } from "./scan/CandidateOrder.ts"
+import { wholeRowGroups } from "./scan/PageRuns.ts"
+import { PartFeed } from "./scan/PartFeed.ts"
 import { type Foundation, openTable } from "./tableView.ts"
 
 /** A page's plan: which rows, how many, and behind which. */
@@ -47,54 +50,62 @@ export const openPage = Effect.fnUntraced(function*(foundation: Foundation, requ
 })
 
 /** Runs a page's plan. */
-export const runPage = Effect.fnUntraced(function*(plan: PagePlan, elapsedMillis: () => number) {
-  const { sources } = plan.view
-  const timings = noTimings()
-  const order = new RowOrder(plan.order)
-  // One row more than the page has tells whether there is a next one.
-  const top = new TopRows(order, plan.offset + plan.limit + 1)
-  const place = yield* refusals(() => openPlace(plan, order))
-  const feed = openFeed(plan.path, sources, plan.filter)
-  yield* drain(feed, timings, ({ count, rows, source }) => {
-    order.open(source, sources[source].vector)
-    top.offer(source, rows, place === undefined ? count : order.keepBehind(source, rows, count, place, 0))
-  })
-  const found = top.sorted()
-  const reader = new RecordReader(plan.view, plan.columns)
-  const end = Math.min(found.rows.length, plan.offset + plan.limit)
-  const records = yield* makeRows(
-    Math.max(0, end - plan.offset),
-    timings,
-    (i) => reader.read(found.sources[plan.offset + i], found.rows[plan.offset + i])
-  )
-  const { position } = plan.view.snapshot
-  const answer: PageAnswer = {
-    records,
-    columns: plan.columns.map(resultColumn),
-    nextCursor: found.rows.length > end ? nextCursor(plan, position, found.sources[end - 1], found.rows[end - 1]) : "",
-    position,
-    stats: statsOf(sources, feed, plan.path.kind === "lookup" ? "key" : "", records.length, elapsedMillis())
-  }
-  return { answer, timings, seen: feed.seen }
-})
-
-/** Makes the cursor's place comparable with rows, as a source of one row; `undefined` where there is none. */
-const openPlace = (plan: PagePlan, order: RowOrder): number | undefined => {
-  if (plan.cursor === undefined) return undefined
-  const source = plan.view.sources.length
-  const vectors = placeVectors(plan.order, plan.cursor.last)
-  order.open(source, (column) => vectors.get(column)!)
-  return source
-}
-
-const nextCursor = (plan: PagePlan, position: Position, source: number, row: number): string =>
-  writeCursor({ position, hash: plan.hash, last: placeOf(plan.order, plan.view.sources[source].vector, row) })
+export const runPage = Effect.fnUntraced(
+  function*({ mvcc }: Foundation, plan: PagePlan, elapsedMillis: () => number) {
+    const timings = noTimings()
+    // One row more than the page has tells whether there is a next one.
+    const wanted = plan.offset + plan.limit + 1
+    const order = new RowOrder(plan.order)
+    const top = new TopRows(order, wanted)
+    const behind = yield* refusals(() =>
+      plan.cursor === undefined ? undefined : placeVectors(plan.order, plan.cursor.last)
+    )
+    if (behind !== undefined) order.open(place, (column) => behind.get(column)!)
+    const begin = behind === undefined ? undefined : orderValue(behind.get(plan.order[0].column)!, 0)
+    const byKey = isKeyOrder(plan)
+    const sources = yield* openPath(mvcc, plan, byKey ? keyShape(plan, wanted) : wholeRowGroups)
+    if (byKey && begin !== undefined) beginAt(sources, plan, begin)
+    const feed = new PartFeed({
+      candidates: yield* visited(plan.path, sources),
+      filter: plan.filter,
+      columns: plan.order.map(({ column }) => column),
+      order: new CandidateOrder(plan.order[0], begin, () => top.last()),
+      cost: sources.cost
+    })
+    yield* drain(feed, timings, {
+      take: ({ block, count, rows, source }) => {
+        order.open(part, (column) => block.vector(column))
+        top.offer(source, block, rows, behind === undefined ? count : order.keepBehind(part, rows, count, place, 0))
+      },
+      endPart: ({ block }) => top.endPart((column) => block.vector(column))
+    })
+    const found = top.sorted()
+    const end = Math.min(found.rows.length, plan.offset + plan.limit)
+    const answered = { sources: found.sources.subarray(plan.offset, end), rows: found.rows.subarray(plan.offset, end) }
+    const records = yield* fetchRecords(sources.all, answered, plan.columns, timings)
+    const { position } = plan.view.snapshot
+    const hasMore = found.rows.length > end
+    // Compaction keeps what the next page sees.
+    if (hasMore) yield* mvcc.hold(position)
+    const answer: PageAnswer = {
+      records,
+      columns: plan.columns.map(resultColumn),
+      nextCursor: hasMore
+        ? writeCursor({ position, hash: plan.hash, last: placeOf(plan.order, top.vector, found.numbers[end - 1]) })
+        : "",
+      position,
+      stats: statsOf(sources.cost, plan.path.kind === "lookup" ? "key" : "", records.length, elapsedMillis())
+    }
+    return { answer, timings, seen: sources.cost.seen }
+  },
+  Effect.scoped
+)
 
 /** Answers a page. */
 export const readPage = (foundation: Foundation, request: QueryRequest, caller: Caller) =>
   timed((elapsedMillis) =>
     Effect.map(
-      Effect.flatMap(openPage(foundation, request, caller), (plan) => runPage(plan, elapsedMillis)),
+      Effect.flatMap(openPage(foundation, request, caller), (plan) => runPage(foundation, plan, elapsedMillis)),
       ({ answer }) => answer
     )
   )

@@ -1,24 +1,38 @@
 /** Streams: all rows that match, in batches that are made when they are asked for. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Caller } from "../base/caller.ts"
-import { openFeed } from "./accessPath.ts"
+import { openPath, visited } from "./accessPath.ts"
 import { resultColumn } from "./columns.ts"
-import { drain, makeRows, noTimings, statsOf, timed, type Timings } from "./drain.ts"
-import { batchRowsDefault, batchRowsMax, pageRows, topRowsMax } from "./limits.ts"
-import { RowOrder } from "./order/RowOrder.ts"
+import { drain, noTimings, statsOf, timed, type Timings } from "./drain.ts"
+import { batchRowsDefault, batchRowsMax, pageRows, sortedRowsMax, topRowsMax } from "./limits.ts"
+import { isKeyOrder } from "./order/keyOrder.ts"
+import { part, RowOrder } from "./order/RowOrder.ts"
 import { SortedRuns } from "./order/SortedRuns.ts"
 import { type OrderedRows, TopRows } from "./order/TopRows.ts"
 import { planRows, type RowPlan } from "./planRows.ts"
 import type { QueryError, QueryStreamAnswer, QueryStreamRequest } from "./Query.ts"
-import { RecordReader } from "./recordReader.ts"
+import { fetchRecords, makeRecords } from "./recordReader.ts"
 import { refusals } from "./refusals.ts"
-import type { RowFeed } from "./scan/RowFeed.ts"
+import type { RecordRow } from "./result.ts"
+import { CandidateOrder } from "./scan/CandidateOrder.ts"
+import type { PartShape } from "./scan/PageRuns.ts"
+import { type FoundPart, PartFeed } from "./scan/PartFeed.ts"
+import type { ReadCost } from "./scan/ReadCost.ts"
+import type { RecordBlock } from "./scan/Source.ts"
+import { inKeyOrder } from "./streamByKey.ts"
 import { type Foundation, openTable } from "./tableView.ts"
 
-/** Gives the next rows, at most so many; none at the end. */
-type Take = (count: number) => Effect.Effect<OrderedRows, QueryError>
+/** Gives the next records, at most so many; none at the end. */
+export type TakeRecords = (count: number) => Effect.Effect<ReadonlyArray<RecordRow>, QueryError>
+
+/** Where a stream's records come from. */
+export interface RecordFeed {
+  readonly take: TakeRecords
+  readonly cost: ReadCost
+}
 
 /** Answers a stream. Nothing is read ahead of what is pulled, but for an order, which has to see every row first. */
 export const readStream = (
@@ -34,12 +48,7 @@ export const readStream = (
         batchRows: pageRows(request.batchRows, batchRowsDefault, batchRowsMax, "batch_rows"),
         limit: pageRows(request.limit, Number.POSITIVE_INFINITY, Number.MAX_SAFE_INTEGER)
       }))
-      const feed = openFeed(plan.path, view.sources, plan.filter)
-      const timings = noTimings()
-      const take = request.orderBy.length === 0
-        ? unordered(feed)
-        : yield* ordered(plan, feed, limit, timings)
-      const reader = new RecordReader(view, plan.columns)
+      const { cost, take } = yield* openRecords(foundation, plan, request.orderBy.length > 0, limit)
       const header: QueryStreamAnswer = {
         kind: "header",
         columns: plan.columns.map(resultColumn),
@@ -47,15 +56,10 @@ export const readStream = (
       }
       const rest = Stream.paginate(0, (sent: number) =>
         Effect.gen(function*() {
-          const found = yield* take(Math.min(batchRows, limit - sent))
-          const records = yield* makeRows(
-            found.rows.length,
-            timings,
-            (i) => reader.read(found.sources[i], found.rows[i])
-          )
+          const wanted = Math.min(batchRows, limit - sent)
+          const records = wanted === 0 ? [] : yield* take(wanted)
           if (records.length > 0) return batch(records, sent + records.length)
-          const index = plan.path.kind === "lookup" ? "key" : ""
-          const stats = statsOf(view.sources, feed, index, sent, elapsedMillis())
+          const stats = statsOf(cost, plan.path.kind === "lookup" ? "key" : "", sent, elapsedMillis())
           return [[{ kind: "summary", stats }], Option.none()] as const
         }))
       return Stream.concat(Stream.succeed(header), rest)
@@ -63,57 +67,115 @@ export const readStream = (
   ))
 
 const batch = (
-  records: Extract<QueryStreamAnswer, { kind: "batch" }>["records"],
+  records: ReadonlyArray<RecordRow>,
   sent: number
 ): readonly [ReadonlyArray<QueryStreamAnswer>, Option.Option<number>] => [
   [{ kind: "batch", records }],
   Option.some(sent)
 ]
 
-/** Rows as they lie. A batch ends where a slice ends, so that few rows among many do not keep the client waiting. */
-const unordered = (feed: RowFeed): Take => {
-  let at = 0
-  let ended = false
-  const advance = (): void => {
-    at = 0
-    ended = !feed.next()
-  }
-  return Effect.fnUntraced(function*(count) {
-    while (!ended && at >= feed.count) {
-      yield* refusals(advance)
-      yield* Effect.yieldNow
-    }
-    if (ended || count === 0) return none
-    const rows = feed.rows.slice(at, Math.min(at + count, feed.count))
-    at += rows.length
-    return { sources: new Int32Array(rows.length).fill(feed.source), rows }
-  })
+const openRecords = (
+  foundation: Foundation,
+  plan: RowPlan,
+  isOrdered: boolean,
+  limit: number
+): Effect.Effect<RecordFeed, QueryError, Scope.Scope> => {
+  if (!isOrdered) return unordered(foundation, plan)
+  return plan.path.kind === "scan" && isKeyOrder(plan) && limit > topRowsMax
+    ? inKeyOrder(foundation, plan)
+    : ordered(foundation, plan, limit)
 }
 
-const none: OrderedRows = { sources: new Int32Array(0), rows: new Int32Array(0) }
+/** Rows go out as they are found: the first parts are small, so that the first ones go soon. */
+const streamShape: PartShape = { pages: 4, pagesMax: 16, backwards: false }
+
+/**
+ * Where more than one in so many rows of a part becomes a record, its columns are read whole; otherwise only the pages
+ * in which the records are.
+ */
+const sparse = 64
+
+/** Rows as they lie. A batch ends where a part ends, so that few rows among many do not keep the client waiting. */
+const unordered = Effect.fnUntraced(function*(
+  { mvcc }: Foundation,
+  plan: RowPlan
+): Effect.fn.Return<RecordFeed, QueryError, Scope.Scope> {
+  const sources = yield* openPath(mvcc, plan, streamShape)
+  const { cost } = sources
+  const candidates = yield* visited(plan.path, sources)
+  const feed = new PartFeed({ candidates, filter: plan.filter, columns: [], cost })
+  const timings = noTimings()
+  let found: FoundPart | undefined
+  let block: RecordBlock | undefined
+  let at = 0
+  const take = Effect.fnUntraced(function*(count: number): Effect.fn.Return<ReadonlyArray<RecordRow>, QueryError> {
+    if (found === undefined || at >= found.count) {
+      found = undefined
+      block = undefined
+      at = 0
+      found = yield* feed.next
+      if (found === undefined) return []
+      const isSparse = found.count * sparse < found.part.to - found.part.from
+      if (!isSparse) block = yield* found.part.loadRecords?.(plan.columns) ?? Effect.undefined
+      yield* Effect.yieldNow
+    }
+    const rows = found.rows.slice(at, Math.min(at + count, found.count))
+    at += rows.length
+    if (block === undefined) {
+      const { base } = found.block
+      const numbers = new Int32Array(rows.length).fill(found.source)
+      return yield* fetchRecords(
+        sources.all,
+        { sources: numbers, rows: rows.map((row) => row + base) },
+        plan.columns,
+        timings
+      )
+    }
+    const records = new Array<RecordRow>(rows.length)
+    yield* makeRecords(block, plan.columns, rows, timings, (i, record) => records[i] = record)
+    return records
+  })
+  return { take, cost }
+})
 
 /** Sees every row, then gives them in order. */
-const ordered = Effect.fnUntraced(function*(plan: RowPlan, feed: RowFeed, limit: number, timings: Timings) {
+const ordered = Effect.fnUntraced(function*(
+  { mvcc }: Foundation,
+  plan: RowPlan,
+  limit: number
+): Effect.fn.Return<RecordFeed, QueryError, Scope.Scope> {
   const order = new RowOrder(plan.order)
-  const { sources } = plan.view
-  const collected = limit <= topRowsMax ? new TopRows(order, limit) : new SortedRuns(order)
-  yield* drain(feed, timings, ({ count, rows, source }) => {
-    order.open(source, sources[source].vector)
-    collected.offer(source, rows, count)
+  const sources = yield* openPath(mvcc, plan)
+  const { cost } = sources
+  const isLimited = limit <= topRowsMax
+  const top = new TopRows(order, isLimited ? limit : 0)
+  const runs = new SortedRuns(order, sortedRowsMax)
+  const feed = new PartFeed({
+    candidates: yield* visited(plan.path, sources),
+    filter: plan.filter,
+    columns: plan.order.map(({ column }) => column),
+    order: isLimited ? new CandidateOrder(plan.order[0], undefined, () => top.last()) : undefined,
+    cost
   })
-  if (collected instanceof SortedRuns) {
-    collected.startMerge()
-    const take: Take = (count) => Effect.sync(() => collected.take(count))
-    return take
-  }
-  const top = collected.sorted()
+  const timings: Timings = noTimings()
+  yield* drain(feed, timings, {
+    take: ({ block, count, rows, source }) => {
+      order.open(part, (column) => block.vector(column))
+      if (isLimited) top.offer(source, block, rows, count)
+      else runs.offer(source, block, rows, count)
+    },
+    endPart: ({ block }) => isLimited ? top.endPart((column) => block.vector(column)) : runs.endPart()
+  })
   let at = 0
-  const take: Take = (count) =>
-    Effect.sync(() => {
-      const end = Math.min(at + count, top.rows.length)
-      const rows = { sources: top.sources.subarray(at, end), rows: top.rows.subarray(at, end) }
-      at = end
-      return rows
-    })
-  return take
+  const first = top.sorted()
+  if (!isLimited) runs.startMerge()
+  const takeRows = (count: number): OrderedRows => {
+    if (!isLimited) return runs.take(count)
+    const rows = { sources: first.sources.subarray(at, at + count), rows: first.rows.subarray(at, at + count) }
+    at += rows.rows.length
+    return rows
+  }
+  const take: TakeRecords = (count) =>
+    Effect.suspend(() => fetchRecords(sources.all, takeRows(count), plan.columns, timings))
+  return { take, cost }
 })

@@ -1,17 +1,14 @@
 /** A table at a snapshot: what every read begins with. */
 import * as Effect from "effect/Effect"
 import type { Caller } from "../base/caller.ts"
-import type { Position } from "../base/position.ts"
 import type { CatalogService } from "../catalog/Catalog.ts"
 import { latest, type Table } from "../catalog/state.ts"
 import type { AsOf, MvccService, Snapshot } from "../mvcc/Mvcc.ts"
 import { type ColumnScope, tableScope } from "./columns.ts"
 import { nearestNames } from "./nearestNames.ts"
-import { QueryError, type ReadRequest } from "./Query.ts"
-import { refusals } from "./refusals.ts"
+import type { ReadRequest } from "./Query.ts"
+import { mvccReads, refusals } from "./refusals.ts"
 import { refuse } from "./refuse.ts"
-import { memtableSource } from "./scan/memtableSource.ts"
-import type { ScanSource } from "./scan/ScanSource.ts"
 
 /** The services that reads are made of. */
 export interface Foundation {
@@ -19,16 +16,12 @@ export interface Foundation {
   readonly mvcc: MvccService
 }
 
-/** One table as one snapshot sees it. */
+/** One table at one snapshot: what a read is planned by. Its rows are opened when the plan is run; see `openSources`. */
 export interface TableView {
   readonly table: Table
   /** What names in the request can stand for. */
   readonly scope: ColumnScope
   readonly snapshot: Snapshot
-  /** Oldest first. */
-  readonly sources: ReadonlyArray<ScanSource>
-  /** When the row at a position was committed, in microseconds. */
-  readonly commitTime: (position: Position) => number
 }
 
 /**
@@ -42,22 +35,10 @@ export const openTable = Effect.fnUntraced(function*(
   asOf: AsOf = request.asOf
 ) {
   const tenant = yield* refusals(() => tenantOf(request, caller))
-  const snapshot = yield* Effect.mapError(
-    mvcc.snapshot({ asOf, minPosition: request.minPosition }),
-    ({ field, message, reason }) => new QueryError({ reason, field, message })
-  )
+  const snapshot = yield* mvccReads(mvcc.snapshot({ asOf, minPosition: request.minPosition }))
   return yield* refusals((): TableView => {
     const table = findTable(catalog, tenant, request.table)
-    const memtables = mvcc.versions(table.id)?.memtables ?? []
-    return {
-      table,
-      scope: tableScope(table.name, latest(table).schema.columns),
-      snapshot,
-      sources: memtables
-        .filter((memtable) => memtable.firstPosition <= snapshot.position)
-        .map((memtable) => memtableSource(memtable, table, snapshot.position, mvcc.commitTime)),
-      commitTime: mvcc.commitTime
-    }
+    return { table, scope: tableScope(table.name, latest(table).schema.columns), snapshot }
   })
 })
 

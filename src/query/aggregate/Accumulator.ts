@@ -4,8 +4,6 @@ import type { NumberRead, NumberValues, ReadVector } from "../scan/readVector.ts
 
 /** Rows of one slice with the group of each. */
 export interface GroupedRows {
-  /** The number of the rows' source. */
-  readonly source: number
   readonly rows: Int32Array
   readonly count: number
   /** groups[i] is the group of rows[i]. */

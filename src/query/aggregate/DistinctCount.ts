@@ -19,9 +19,9 @@ export class DistinctCount implements Accumulator {
 
   add(all: GroupedRows, vector: ReadVector | undefined): void {
     const slice = withoutNulls(all, vector!)
-    const { count, groupCount, groups, rows, single, source } = slice
+    const { count, groupCount, groups, rows, single } = slice
     if (this.scratch.length < count) this.scratch = new Int32Array(rows.length)
-    this.codes.code(source, vector!, rows, count, this.scratch)
+    this.codes.code(vector!, rows, count, this.scratch)
     this.single = single
     checkGroups(this.codes.count)
     if (!single) this.pairs.combine(groups, groupCount, this.scratch, this.codes.count, count, this.scratch)

@@ -3,6 +3,7 @@ import type { Column } from "../../schema/types.ts"
 import { checkGroups } from "../limits.ts"
 import { comparableOf } from "../literals.ts"
 import type { ReadVector } from "../scan/readVector.ts"
+import type { Block } from "../scan/Source.ts"
 import { PairTable } from "./PairTable.ts"
 import { makeValueCodes, type ValueCodes } from "./ValueCodes.ts"
 
@@ -27,15 +28,15 @@ export class Groups {
     return this.columns.length === 1 ? this.codes[0].count : this.pairs[this.pairs.length - 1].count
   }
 
-  /** The groups of rows[0, count) of a source. The array is reused by the next call. */
-  assign(source: number, vectorOf: (column: Column) => ReadVector, rows: Int32Array, count: number): Int32Array {
+  /** The groups of rows[0, count) of a block. The array is reused by the next call. */
+  assign(block: Block, rows: Int32Array, count: number): Int32Array {
     if (this.groups.length < count) {
       this.groups = new Int32Array(Math.max(count, rows.length))
       this.next = new Int32Array(this.groups.length)
     }
     const { codes, columns, groups, next, pairs } = this
     for (let i = 0; i < columns.length; i++) {
-      codes[i].code(source, vectorOf(columns[i]), rows, count, i === 0 ? groups : next)
+      codes[i].code(block.vector(columns[i]), rows, count, i === 0 ? groups : next)
       if (i === 0) continue
       const before = i === 1 ? codes[0].count : pairs[i - 2].count
       pairs[i - 1].combine(groups, before, next, codes[i].count, count, groups)

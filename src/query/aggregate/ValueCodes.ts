@@ -9,8 +9,8 @@ import type { DictionaryRead, NumberRead, ReadVector, TextRead } from "../scan/r
 export interface ValueCodes {
   /** How many codes there are. */
   readonly count: number
-  /** Writes the codes of rows[0, count) of a source. */
-  readonly code: (source: number, vector: ReadVector, rows: Int32Array, count: number, codes: Int32Array) => void
+  /** Writes the codes of rows[0, count) of a vector, which is not kept. */
+  readonly code: (vector: ReadVector, rows: Int32Array, count: number, codes: Int32Array) => void
   /** The values of codes, as a vector whose row i has the value of codes[i]. */
   readonly vector: (codes: Int32Array, count: number) => ReadVector
 }
@@ -25,12 +25,15 @@ class TextCodes implements ValueCodes {
   /** The text of each code. */
   private readonly texts: Array<number> = []
   private nullCode = -1
-  /** By source: this column's code of each of the source's own codes, or -1 while it has not been met. */
-  private readonly translations: Array<Int32Array> = []
+  /**
+   * This column's code of each of a dictionary's own codes, or -1 while it has not been met. By the dictionary's offsets,
+   * as long as someone else holds them: parts are let go when they have been read.
+   */
+  private readonly translations = new WeakMap<Uint32Array, Int32Array>()
   count = 0
 
-  code(source: number, vector: ReadVector, rows: Int32Array, count: number, codes: Int32Array): void {
-    if (vector.kind === "dictionary") this.codeDictionary(source, vector, rows, count, codes)
+  code(vector: ReadVector, rows: Int32Array, count: number, codes: Int32Array): void {
+    if (vector.kind === "dictionary") this.codeDictionary(vector, rows, count, codes)
     else this.codeText(vector as TextRead, rows, count, codes)
   }
 
@@ -53,13 +56,16 @@ class TextCodes implements ValueCodes {
   }
 
   private codeDictionary(
-    source: number,
     { codes: own, distinct, nulls, texts }: DictionaryRead,
     rows: Int32Array,
     count: number,
     codes: Int32Array
   ): void {
-    const translation = this.translations[source] ??= new Int32Array(distinct).fill(-1)
+    let translation = this.translations.get(texts.offsets)
+    if (translation === undefined || translation.length < distinct) {
+      translation = new Int32Array(distinct).fill(-1)
+      this.translations.set(texts.offsets, translation)
+    }
     for (let i = 0; i < count; i++) {
       const code = translation[own[rows[i]]]
       if (code < 0 || nulls !== undefined) return this.codeSlowly(i, own, nulls, texts, translation, rows, count, codes)
@@ -132,7 +138,7 @@ class NumberCodes implements ValueCodes {
   private nullCode = -1
   count = 0
 
-  code(_: number, vector: ReadVector, rows: Int32Array, count: number, codes: Int32Array): void {
+  code(vector: ReadVector, rows: Int32Array, count: number, codes: Int32Array): void {
     const { nulls, values, wide } = vector as NumberRead
     const { small } = this
     for (let i = 0; i < count; i++) {

@@ -1,11 +1,11 @@
 /**
- * One column of an order, over rows of several sources: which of two rows stands before the other.
+ * One column of an order, over rows of several vectors: which of two rows stands before the other.
  *
  * Nulls come last, ascending and descending. Numbers are ordered exactly, text by its bytes.
  */
 import type { Column } from "../../schema/types.ts"
 import { perArray } from "../scan/perArray.ts"
-import type { NumberRead, NumberValues, ReadVector } from "../scan/readVector.ts"
+import type { NumberRead, NumberValues, ReadVector, TextRead } from "../scan/readVector.ts"
 
 /** A column to order by. */
 export interface OrderColumn {
@@ -13,24 +13,27 @@ export interface OrderColumn {
   readonly descending: boolean
 }
 
-/** Compares by one column. Sources are numbered; each is opened before its rows are compared. */
+/** Compares by one column. Rows of several vectors are told apart by their vectors' numbers. */
 export interface OrderTerm {
-  readonly open: (source: number, vector: ReadVector) => void
+  /** Sets the vector of a number; `undefined` lets go of it. */
+  readonly open: (of: number, vector: ReadVector | undefined) => void
   /** Negative where the left row stands before the right one. */
-  readonly compare: (leftSource: number, left: number, rightSource: number, right: number) => number
+  readonly compare: (leftOf: number, left: number, rightOf: number, right: number) => number
   /**
-   * Keeps, of rows[0, count) of a source, at least those that stand before or beside a row: a loop that is cheaper
+   * Keeps, of rows[0, count), at least those that stand before or beside a row: a loop that is cheaper
    * than comparing, and may keep too many.
    */
-  readonly keepUpTo: (source: number, rows: Int32Array, count: number, otherSource: number, other: number) => number
+  readonly keepUpTo: (of: number, rows: Int32Array, count: number, otherOf: number, other: number) => number
 }
 
 /** The term of a column. */
 export const makeTerm = ({ column, descending }: OrderColumn, isText: boolean): OrderTerm =>
   isText ? new TextTerm(descending) : new NumberTerm(descending, column.name)
 
+const noNumbers: NumberRead = { kind: "number", values: new Float64Array(0), wide: undefined, nulls: undefined }
+
 class NumberTerm implements OrderTerm {
-  private readonly vectors: Array<NumberRead> = []
+  private readonly vectors: Array<NumberRead> = [noNumbers, noNumbers, noNumbers]
   private readonly descending: boolean
   private readonly name: string
 
@@ -39,14 +42,14 @@ class NumberTerm implements OrderTerm {
     this.name = name
   }
 
-  open(source: number, vector: ReadVector): void {
+  open(of: number, vector: ReadVector = noNumbers): void {
     if (vector.kind !== "number") throw new TypeError(`column ${this.name} holds no numbers`)
-    this.vectors[source] = vector
+    this.vectors[of] = vector
   }
 
-  compare(leftSource: number, left: number, rightSource: number, right: number): number {
-    const a = this.vectors[leftSource]
-    const b = this.vectors[rightSource]
+  compare(leftOf: number, left: number, rightOf: number, right: number): number {
+    const a = this.vectors[leftOf]
+    const b = this.vectors[rightOf]
     const leftNull = a.nulls !== undefined && a.nulls[left] === 1
     const rightNull = b.nulls !== undefined && b.nulls[right] === 1
     if (leftNull || rightNull) return leftNull === rightNull ? 0 : leftNull ? 1 : -1
@@ -57,9 +60,9 @@ class NumberTerm implements OrderTerm {
     return (a.wide[left] < b.wide[right]) === this.descending ? 1 : -1
   }
 
-  keepUpTo(source: number, rows: Int32Array, count: number, otherSource: number, other: number): number {
-    const { nulls, values } = this.vectors[source]
-    const bound = this.vectors[otherSource]
+  keepUpTo(of: number, rows: Int32Array, count: number, otherOf: number, other: number): number {
+    const { nulls, values } = this.vectors[of]
+    const bound = this.vectors[otherOf]
     if (bound.nulls !== undefined && bound.nulls[other] === 1) return count
     const value = bound.values[other]
     const present = nulls === undefined ? count : keepThere(nulls, rows, count)
@@ -106,6 +109,8 @@ interface Texts {
   readonly nulls: Uint8Array | undefined
 }
 
+const noTexts: TextRead = { kind: "text", heap: new Uint8Array(0), offsets: new Uint32Array(1), nulls: undefined }
+
 class TextTerm implements OrderTerm {
   private readonly vectors: Array<Texts> = []
   private readonly descending: boolean
@@ -114,16 +119,16 @@ class TextTerm implements OrderTerm {
     this.descending = descending
   }
 
-  open(source: number, vector: ReadVector): void {
+  open(of: number, vector: ReadVector = noTexts): void {
     if (vector.kind === "number") throw new TypeError("numbers are no text")
     const { heap, offsets } = vector.kind === "text" ? vector : vector.texts
     const codes = vector.kind === "text" ? undefined : vector.codes
-    this.vectors[source] = { heap, offsets, codes, nulls: vector.nulls }
+    this.vectors[of] = { heap, offsets, codes, nulls: vector.nulls }
   }
 
-  compare(leftSource: number, left: number, rightSource: number, right: number): number {
-    const a = this.vectors[leftSource]
-    const b = this.vectors[rightSource]
+  compare(leftOf: number, left: number, rightOf: number, right: number): number {
+    const a = this.vectors[leftOf]
+    const b = this.vectors[rightOf]
     const leftNull = a.nulls !== undefined && a.nulls[left] === 1
     const rightNull = b.nulls !== undefined && b.nulls[right] === 1
     if (leftNull || rightNull) return leftNull === rightNull ? 0 : leftNull ? 1 : -1
@@ -134,11 +139,11 @@ class TextTerm implements OrderTerm {
     return this.descending ? -difference : difference
   }
 
-  keepUpTo(source: number, rows: Int32Array, count: number, otherSource: number, other: number): number {
-    const bound = this.vectors[otherSource]
+  keepUpTo(of: number, rows: Int32Array, count: number, otherOf: number, other: number): number {
+    const bound = this.vectors[otherOf]
     if (bound.nulls !== undefined && bound.nulls[other] === 1) return count
     const at = bound.codes === undefined ? other : bound.codes[other]
-    const { codes, heap, nulls, offsets } = this.vectors[source]
+    const { codes, heap, nulls, offsets } = this.vectors[of]
     const start = bound.offsets[at]
     const end = bound.offsets[at + 1]
     const sign = this.descending ? -1 : 1

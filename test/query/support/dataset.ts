@@ -51,7 +51,7 @@ export class Dataset {
 
   constructor(memtableBytesMax: number) {
     this.state = new EngineState(memtableBytesMax)
-    this.engine = new EngineService(this.state)
+    this.engine = new EngineService(this.state, { checkpoint: undefined, replayedBytes: 0 })
   }
 
   get table(): Table {
