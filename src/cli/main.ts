@@ -14,8 +14,11 @@ import type * as Layer from "effect/Layer"
 import { version } from "../base/version.ts"
 import type { BlockStorage, StorageError } from "../storage/BlockStorage.ts"
 import * as administration from "./commands/administration.ts"
+import * as offline from "./commands/offline.ts"
 import * as records from "./commands/records.ts"
 import { serve } from "./commands/serve.ts"
+import * as storage from "./commands/storage.ts"
+import * as tables from "./commands/tables.ts"
 import { CommandFailure, type ExitCode, writeFailure } from "./failure.ts"
 import { terminalOf } from "./output/terminal.ts"
 import { invocationFailure, report } from "./report.ts"
@@ -57,8 +60,16 @@ const command = (loadLayers: LoadLayers) => {
       records.exportRecords,
       records.importRecords,
       administration.status,
+      storage.usage,
+      storage.catalog,
+      storage.mvcc,
+      tables.retention,
+      tables.index,
+      storage.flush,
+      storage.compact,
+      storage.checkpoint,
       administration.config,
-      administration.wal(
+      offline.wal(
         Effect.map(layers, ({ StorageLayer }) => (root: string) => StorageLayer.layerFile({ root, create: false }))
       )
     ]),

@@ -1,10 +1,9 @@
-/** Commands for tenants, schemas, configuration and the log. What they do is loaded when they run. */
+/** Commands for tenants, schemas and configuration. What they do is loaded when they run. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { OpenStorage } from "../admin/log.ts"
 import { settings } from "../settings.ts"
 import * as Flags from "./flags.ts"
 
@@ -147,40 +146,3 @@ export const config = Command.make("config").pipe(
   Command.withDescription("Show and check the configuration"),
   Command.withSubcommands([showConfiguration, validateConfiguration])
 )
-
-const dataDirectory = Flags.optionalText("data-dir", "DIR", "The data directory; default what the configuration says")
-
-/** `varve wal`; storage is opened by a layer that the program brings. */
-export const wal = (openStorage: Effect.Effect<OpenStorage>) => {
-  const inspect = Command.make(
-    "inspect",
-    {
-      dataDirectory,
-      from: Flag.Int("from").pipe(
-        Flag.filter((value) => value >= 0, (value) => `Expected a position, not ${value}`),
-        Flag.withDefault(0),
-        Flag.withMetavar("POSITION"),
-        Flag.withDescription("The first position to show; default the log's first")
-      ),
-      limit: Flags.optionalCount("limit", "Most frames; default all")
-    },
-    Effect.fnUntraced(function*(options) {
-      const { runInspect } = yield* Effect.promise(() => import("../admin/log.ts"))
-      yield* runInspect(yield* settings, { ...options, openStorage: yield* openStorage })
-    })
-  ).pipe(Command.withDescription("List the frames of the log of a stopped server"))
-
-  const verify = Command.make(
-    "verify",
-    { dataDirectory },
-    Effect.fnUntraced(function*(options) {
-      const { runVerify } = yield* Effect.promise(() => import("../admin/log.ts"))
-      yield* runVerify(yield* settings, { ...options, openStorage: yield* openStorage })
-    })
-  ).pipe(Command.withDescription("Check every byte of the log of a stopped server"))
-
-  return Command.make("wal").pipe(
-    Command.withDescription("Look into the log; nothing is changed"),
-    Command.withSubcommands([inspect, verify])
-  )
-}

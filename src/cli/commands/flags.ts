@@ -41,6 +41,12 @@ export const table = Flag.String("table").pipe(
   Flag.withDescription("The table (VARVE_TABLE)")
 )
 
+/** The tenant, for commands that are about all of them where none is named. */
+export const someTenant = optional(tenant)
+
+/** The table, for commands that are about all of them where none is named. */
+export const someTable = optional(table)
+
 /** A moment to read at. */
 export const asOf = optionalText("as-of", "POSITION|TIME", "Read as it was at a position or a time; default now")
 
