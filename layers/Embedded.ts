@@ -90,7 +90,9 @@ const engineOptions = (values: Values): EngineOptions => ({
   memoryBytesMax: values["memtable.limit"],
   memoryBytesFlush: values["memtable.limit"] / 2,
   sync: values["wal.sync"],
-  syncInterval: Duration.millis(values["wal.sync_interval"])
+  syncInterval: Duration.millis(values["wal.sync_interval"]),
+  logRetention: { micros: values["wal.retention"] * 1000, bytesMax: values["wal.retention_size"] },
+  archive: values["wal.archive"]
 })
 
 /** The engine as the configuration says. */

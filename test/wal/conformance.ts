@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import { framePayloadBytesMax } from "../../src/base/limits.ts"
 import * as Position from "../../src/base/position.ts"
 import type { BlockStorageService, StorageError } from "../../src/storage/BlockStorage.ts"
@@ -348,6 +349,53 @@ export const walConformance = (
             assert.strictEqual(yield* wal.truncate(Position.make(1000)), 1)
             assert.strictEqual((yield* append(wal, [frameOf(1, 10)])).last, 13)
           }), options)
+      }))
+
+    it.effect("moves files that are no longer needed to its archive, and writes over nothing there", () =>
+      Effect.gen(function*() {
+        const storage = yield* make
+        const options = { segmentBytes: 4096, archive: true }
+        const folder = yield* withWal(storage, (wal) =>
+          Effect.gen(function*() {
+            for (let i = 0; i < 12; i++) yield* append(wal, [frameOf(i, 1000)])
+            const first = yield* contentOf(storage, logFile(1))
+            const folder = `archive/${Buffer.from(wal.logId).toString("hex")}`
+            assert.strictEqual(yield* wal.truncate(Position.make(7)), 2)
+            assert.deepStrictEqual(yield* storage.list("archive/"), [
+              `${folder}/wal-000001.log`,
+              `${folder}/wal-000002.log`
+            ])
+            assert.deepStrictEqual(yield* contentOf(storage, `${folder}/wal-000001.log`), first)
+            return folder
+          }), options)
+        yield* storage.rename(`${folder}/wal-000002.log`, `${folder}/wal-000003.log`)
+        yield* withWal(storage, (wal) => wal.truncate(Position.make(10)), options)
+        assert.deepStrictEqual((yield* storage.list("archive/")).map((name) => name.slice(folder.length + 1)), [
+          "wal-000001.log",
+          "wal-000003.log",
+          "wal-000003.log.2"
+        ])
+      }))
+
+    it.effect("keeps files for a while, as long as they are not too many", () =>
+      Effect.gen(function*() {
+        const storage = yield* make
+        yield* withWal(storage, (wal) =>
+          Effect.gen(function*() {
+            // Three frames a file; commit times count seconds.
+            for (let i = 0; i < 12; i++) {
+              yield* wal.append([frameOf(i, 1000)], { commitTime: i * 1_000_000, sync: true })
+            }
+            yield* TestClock.setTime(10_000)
+            const all = Position.make(13)
+            assert.strictEqual(yield* wal.truncate(all, { micros: 9_000_000, bytesMax: 1e6 }), 0)
+            // The newest of the first file is of second 2.
+            assert.strictEqual(yield* wal.truncate(all, { micros: 8_000_000, bytesMax: 1e6 }), 1)
+            assert.strictEqual(yield* wal.truncate(all, { micros: 60_000_000, bytesMax: 9000 }), 1)
+            assert.strictEqual(yield* wal.truncate(all, { micros: 60_000_000, bytesMax: 9000 }), 0)
+            assert.strictEqual(yield* wal.truncate(Position.make(9), { micros: 0, bytesMax: 0 }), 0)
+            assert.strictEqual(yield* wal.truncate(all, { micros: 0, bytesMax: 0 }), 1)
+          }), { segmentBytes: 4096 })
       }))
 
     it.effect("lets a reader finish the file it reads when that is removed", () =>

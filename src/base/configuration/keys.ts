@@ -3,7 +3,7 @@
  *
  * A key's environment variable is `VARVE_` and its path in capitals: `wal.segment_size` is `VARVE_WAL_SEGMENT_SIZE`.
  */
-import { choice, count, duration, type Kind, port, size, text } from "./kinds.ts"
+import { choice, count, duration, flag, type Kind, port, size, text } from "./kinds.ts"
 
 /** One key. */
 export interface Key<A> {
@@ -68,6 +68,21 @@ export const keys = {
     "When the log is synced to disk for requests that name no durability: before each answer, at every wal.sync_interval, or when the system does it."
   ),
   "wal.sync_interval": key(duration(1, 60_000), 100, "The time between syncs where wal.sync is interval."),
+  "wal.retention": key(
+    duration(0, 10 * 365 * 86_400_000),
+    86_400_000,
+    "How long log files are kept after nothing in the engine needs them any more, for those who follow the log."
+  ),
+  "wal.retention_size": key(
+    size(0, 1000 * terabyte),
+    4 * gigabyte,
+    "The most bytes of log that are kept for wal.retention; beyond it the oldest files go earlier."
+  ),
+  "wal.archive": key(
+    flag,
+    false,
+    "Whether log files are moved to archive/ in the data directory when they go, to be kept for ever, and not removed."
+  ),
   "memtable.size": key(
     size(megabyte, 4 * gigabyte),
     64 * megabyte,
@@ -107,7 +122,6 @@ export const unavailable: ReadonlyArray<string> = [
   "server.processor.",
   "server.tls.",
   "storage.s3.",
-  "wal.retention",
   "segment.",
   "compaction.",
   "mvcc.",

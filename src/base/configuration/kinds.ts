@@ -41,6 +41,17 @@ export const choice = <const Words extends ReadonlyArray<string>>(...words: Word
   }
 }
 
+/** Yes or no. */
+export const flag: Kind<boolean> = {
+  expects: "true or false",
+  parse: (input) => {
+    if (typeof input === "boolean") return { value: input }
+    const word = typeof input === "string" ? input.trim() : ""
+    return word === "true" || word === "false" ? { value: word === "true" } : refuse("true or false", input)
+  },
+  show: String
+}
+
 /** A whole number from `least` to `most`. */
 export const count = (least: number, most: number, what = "a whole number"): Kind<number> => {
   const expects = `${what} from ${least} to ${most}`

@@ -109,19 +109,17 @@ export const makeCheckpoints = Effect.fnUntraced(function*(
   const write = Effect.gen(function*() {
     const millis = yield* Clock.currentTimeMillis
     const { bytesAppended } = yield* wal.status
-    // In one step with the state: nothing is appended and not folded, or the other way round, when this is taken.
-    const { catalog } = state
     const content = contentOf(state, wal.logId)
     if (kept[0]?.position === content.position) return content.position
     // The log has to be at least as long as the checkpoint says, whatever durability its writers asked for.
     yield* Effect.mapError(wal.sync, fromWalError)
-    const stored = Effect.mapError(storeCheckpoint(storage, content), fromStorageError)
-    kept = [yield* stored, ...kept].slice(0, 2)
+    const header = yield* Effect.mapError(storeCheckpoint(storage, content), fromStorageError)
+    kept = [header, ...kept].slice(0, 2)
     written++
     bytesBefore = bytesAppended
     millisBefore = millis
-    catalogBefore = catalog
-    yield* Effect.uninterruptible(Effect.andThen(removeOlder, releaseLog))
+    catalogBefore = content.catalog
+    yield* Effect.andThen(removeOlder, releaseLog)
     return content.position
   })
 

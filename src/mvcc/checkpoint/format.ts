@@ -90,7 +90,7 @@ export const decodeHeader = (bytes: Uint8Array): CheckpointHeader => {
 //    | "VRCS" | crc32c | kind   | entries| plain  | stored | zstd              | zeros to 8      |
 //    +--------+--------+--------+--------+--------+--------+-------------------+-----------------+
 //
-// crc32c: of bytes [8, 24 + stored), begun with the seed of the file (see sectionSeed). entries: how many things are in
+// crc32c: of everything behind it, begun with the seed of the file (see sectionSeed). entries: how many things are in
 // it. plain: bytes of the payload, stored: bytes of the payload as zstd compressed it.
 //
 // The kinds follow one another in the order of their numbers; of each there are as many sections as it takes.
@@ -146,7 +146,7 @@ export const encodeSection = ({ entries, kind, payload }: Section, seed: number)
     params: level,
     chunkSize: payload.length + (payload.length >> 7) + 512
   })
-  const bytes = new Uint8Array(align8(sectionHeaderBytes + stored.length))
+  const bytes = new Uint8Array(sectionBytes({ stored: stored.length }))
   const view = new DataView(bytes.buffer)
   view.setUint32(0, sectionMagic, true)
   view.setUint32(8, kind, true)
@@ -154,7 +154,7 @@ export const encodeSection = ({ entries, kind, payload }: Section, seed: number)
   view.setUint32(16, payload.length, true)
   view.setUint32(20, stored.length, true)
   bytes.set(stored, sectionHeaderBytes)
-  view.setUint32(4, crc32c(bytes.subarray(8, sectionHeaderBytes + stored.length), seed), true)
+  view.setUint32(4, crc32c(bytes.subarray(8), seed), true)
   return bytes
 }
 
@@ -172,14 +172,16 @@ export const decodeSectionHeader = (bytes: Uint8Array): SectionHeader => {
   }
 }
 
-/** The section that `bytes` hold, its header included. Throws `FormatError` where it is not what was written. */
+/** Bytes of a section in the file, header and padding included. */
+export const sectionBytes = ({ stored }: Pick<SectionHeader, "stored">): number => align8(sectionHeaderBytes + stored)
+
+/** The section that `bytes` hold, header and padding included. Throws `FormatError` where it is not what was written. */
 export const decodeSection = (bytes: Uint8Array, header: SectionHeader, seed: number): Section => {
-  const end = sectionHeaderBytes + header.stored
-  if (bytes.length < end) throw new FormatError("the file ends before its last section")
-  if (header.crc !== crc32c(bytes.subarray(8, end), seed)) throw new FormatError("the checksum of a section is wrong")
+  if (bytes.length < sectionBytes(header)) throw new FormatError("the file ends before its last section")
+  if (header.crc !== crc32c(bytes.subarray(8), seed)) throw new FormatError("the checksum of a section is wrong")
   const kind = Object.values(sectionKinds).find((known) => known === header.kind)
   if (kind === undefined) throw new FormatError(`a section of kind ${header.kind} is unknown`)
-  const payload = zlib.zstdDecompressSync(bytes.subarray(sectionHeaderBytes, end), {
+  const payload = zlib.zstdDecompressSync(bytes.subarray(sectionHeaderBytes, sectionHeaderBytes + header.stored), {
     chunkSize: header.plain + 64,
     maxOutputLength: Math.max(header.plain, 1)
   })

@@ -1,7 +1,6 @@
 /** The files of checkpoints: writing one so that it lasts or is not there, finding them, reading one. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { align8 } from "../../base/byteCursor.ts"
 import * as Position from "../../base/position.ts"
 import type { BlockStorageService, StorageError } from "../../storage/BlockStorage.ts"
 import { CheckpointError, damaged, fromStorageError } from "./CheckpointError.ts"
@@ -15,6 +14,7 @@ import {
   encodeSection,
   formatVersion,
   headerBytes,
+  sectionBytes,
   sectionHeaderBytes,
   sectionSeed
 } from "./format.ts"
@@ -131,7 +131,7 @@ export const readCheckpoint = Effect.fnUntraced(
       const at = offset
       const head = yield* read(at, sectionHeaderBytes)
       const section = yield* decoded(at, () => decodeSectionHeader(head))
-      const length = align8(sectionHeaderBytes + section.stored)
+      const length = sectionBytes(section)
       // What damage may say of its length is not to be believed before it is known to be there.
       if (at + length > size) return yield* damaged(file.path, at, "the file ends before its last section")
       const bytes = yield* read(at, length)

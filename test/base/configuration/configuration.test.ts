@@ -80,6 +80,12 @@ describe("values", () => {
     expect(values["wal.sync_interval"]).toBe(1000)
   })
 
+  it("takes yes and no as true and false, in YAML and in the environment", () => {
+    expect(valuesOf(fromYaml("wal: {archive: true, retention: 0s}"))["wal.archive"]).toBe(true)
+    const environment = { VARVE_WAL_ARCHIVE: "true" }
+    expect(valuesOf(merge(sources({ environment })))["wal.archive"]).toBe(true)
+  })
+
   it.each([
     [0, "0B"],
     [64e6, "64MB"],
@@ -116,6 +122,7 @@ describe("values", () => {
       "wal: {sync_interval: 100}",
       "varve.yaml: wal.sync_interval takes a duration like 5s or 200ms, from 1ms to 1m, not 100"
     ],
+    ["wal: {archive: yes}", "varve.yaml: wal.archive takes true or false, not \"yes\""],
     ["server: 8080", "varve.yaml: server must hold keys with values, as in `server: {host: ...}`"],
     ["[1, 2]", "varve.yaml: varve.yaml must hold keys with values, as in `server: {host: ...}`"]
   ])("refuses %s", (yaml, message) => expect(messagesOf(fromYaml(yaml))).toEqual([message]))
@@ -141,7 +148,7 @@ describe("unknown keys", () => {
     ["auth: {enabled: true}", "varve.yaml: auth is not available in this version; remove it"],
     ["server: {tls: {cert: x}}", "varve.yaml: server.tls is not available in this version; remove it"],
     ["server: {processor: {port: 1}}", "varve.yaml: server.processor is not available in this version; remove it"],
-    ["wal: {retention: 3d}", "varve.yaml: wal.retention is not available in this version; remove it"],
+    ["quota: {rows: 3}", "varve.yaml: quota is not available in this version; remove it"],
     [
       "storage: {backend: s3}\nwal: {backend: s3}",
       "varve.yaml: storage.backend: s3 is not available in this version"
