@@ -18,12 +18,15 @@ export interface SegmentPiece {
  *
  * A failure, or an interruption, removes the file. One that a crash leaves half written does no harm: nothing names it
  * before this has succeeded.
+ *
+ * `onBytes` is told of how many bytes the file has after each piece.
  */
 export const storeSegment = <E, R>(
   storage: BlockStorageService,
   name: string,
   owner: SegmentOwner,
-  next: Effect.Effect<SegmentPiece | undefined, E, R>
+  next: Effect.Effect<SegmentPiece | undefined, E, R>,
+  onBytes?: (bytes: number) => void
 ): Effect.Effect<SegmentSummary, E | SegmentError, R> =>
   Effect.onError(
     Effect.scoped(Effect.gen(function*() {
@@ -38,6 +41,7 @@ export const storeSegment = <E, R>(
       })
       for (let piece = yield* next; piece !== undefined; piece = yield* next) {
         writer.add(piece.rows, piece.order)
+        onBytes?.(writer.bytes)
         yield* write
       }
       const summary = writer.finish()
