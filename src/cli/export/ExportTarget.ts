@@ -99,17 +99,17 @@ export const openFileTarget = Effect.fnUntraced(
   }
 )
 
-/** Standard output, which takes bytes as fast as its reader does. */
+/**
+ * Standard output, which takes bytes as fast as its reader does. Where it takes none any more the program is ended by
+ * whoever watches it, for all commands alike.
+ */
 export const standardOutput: ExportTarget = {
   write: (pieces) =>
     Effect.forEach(pieces, (piece) =>
-      Effect.callback<void, CommandFailure>((resume) => {
-        process.stdout.write(piece, (error) =>
-          resume(
-            error === undefined || error === null
-              ? Effect.void
-              : Effect.fail(writeFailure("standard output", error))
-          ))
+      Effect.callback<void>((resume) => {
+        process.stdout.write(piece, (error) => {
+          if (error === undefined || error === null) resume(Effect.void)
+        })
       }), { discard: true }),
   complete: Effect.void
 }

@@ -12,7 +12,7 @@ import { openQueryStream } from "../client/queryStream.ts"
 import { type CommandFailure, failure, usageFailure } from "../failure.ts"
 import { showProgress } from "../ingest/progress.ts"
 import type { Cell } from "../output/cell.ts"
-import { countOf, formatBytes, formatCount, formatRate, formatSeconds } from "../output/numbers.ts"
+import { countOf, formatBytes, formatRate, formatSeconds } from "../output/numbers.ts"
 import { printRecord, tell, write } from "../output/print.ts"
 import { parseAsOf, parseList } from "../read/requestParts.ts"
 import type { Settings } from "../settings.ts"
@@ -191,8 +191,7 @@ const summary = (
   const { output, quiet, table, tenant } = options
   const seconds = Math.max(elapsedMillis, 1) / 1000
   const rate = account.rows / seconds
-  const text =
-    `${countOf(account.rows, "record")} of ${tenant}/${table} at position ${formatCount(Number(position))} ` +
+  const text = `${countOf(account.rows, "record")} of ${tenant}/${table} at position ${position} ` +
     `exported to ${output === "-" ? "standard output" : output}: ${formatBytes(account.bytes)} in ` +
     `${formatSeconds(elapsedMillis)} (${formatRate(rate)}/s)\n`
   if (output === "-") return quiet ? Effect.void : tell(text)

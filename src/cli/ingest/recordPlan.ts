@@ -99,7 +99,7 @@ export const makeRecordPlan = Effect.fnUntraced(
       const instant = instantOf(values)
       if (instant !== undefined && "problem" in instant) return instant.problem
       if (keyIndex >= 0 && values[keyIndex] === null) return noKey(schema.columns[keyIndex])
-      const ownKey = isExport && keyIndex < 0 ? values[recordAt + keyAt] : null
+      const ownKey = isExport && key === undefined ? values[recordAt + keyAt] : null
       if (ownKey === null && isMade && name === "-") return noKeyAtAll
       const metadata = isExport ? values[recordAt + metadataAt] : null
       writer.begin()
