@@ -86,17 +86,21 @@ export class SegmentThread {
   }
 
   /**
-   * Does a job with that storage. An interruption cancels it: operations of the storage that have begun are waited
-   * for, and no more begin; the thread itself stops a little later.
+   * Does a job with that storage; `nameOf` names the outputs of a merge. An interruption cancels it: operations of the
+   * storage that have begun are waited for, and no more begin; the thread itself stops a little later.
    */
-  readonly run = (order: JobOrder, storage: BlockStorageService): Effect.Effect<JobReport, SegmentJobError> =>
+  readonly run = (
+    order: JobOrder,
+    storage: BlockStorageService,
+    nameOf: (number: number) => string
+  ): Effect.Effect<JobReport, SegmentJobError> =>
     Effect.suspend(() => {
       const job = ++this.lastJob
       return Effect.acquireUseRelease(
         Scope.make(),
         (scope) =>
-          Effect.flatMap(this.admit(job, order, storage, scope), (active) => {
-            this.post({ kind: "start", job, order }, order.kind === "write" ? buffersOf(order.rows) : [])
+          Effect.flatMap(this.admit(job, order.kind, storage, nameOf, scope), (active) => {
+            this.post({ kind: "start", job, order }, buffersOf(order.kind === "write" ? order.rows : order.inputs))
             return Deferred.await(active.outcome)
           }),
         (scope, exit) =>
@@ -117,13 +121,20 @@ export class SegmentThread {
 
   /** Takes a job on: from now on its calls are served. */
   private readonly admit = Effect.fnUntraced(
-    function*(this: SegmentThread, job: number, order: JobOrder, storage: BlockStorageService, scope: Scope.Scope) {
+    function*(
+      this: SegmentThread,
+      job: number,
+      kind: JobKind,
+      storage: BlockStorageService,
+      nameOf: (number: number) => string,
+      scope: Scope.Scope
+    ) {
       const outcome = yield* Deferred.make<JobReport, SegmentJobError>()
-      const perform = serveStorage(storage, yield* Scope.fork(scope))
+      const perform = serveStorage(storage, yield* Scope.fork(scope), nameOf)
       // Made after the scope of the files, so that it is closed before: no file is closed that is in use.
       const fork = yield* Scope.provide(FiberSet.makeRuntime<never, void, never>(), scope)
       const active: ActiveJob = {
-        kind: order.kind,
+        kind,
         outcome,
         hasEnded: false,
         serve: (call, operation) => {

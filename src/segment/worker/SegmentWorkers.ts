@@ -5,6 +5,8 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { SupersededRows } from "../merge/Cursor.ts"
+import type { MergeRequest, MergeResult } from "../merge/mergeSegments.ts"
 import type { SegmentError } from "../SegmentError.ts"
 import type { SegmentRows } from "../write/SegmentRows.ts"
 import type { SegmentSummary } from "../write/SegmentSummary.ts"
@@ -31,6 +33,20 @@ export interface WriteResult {
   readonly order: Int32Array<ArrayBuffer>
 }
 
+/** A stored segment that is to be merged. */
+export interface StoredMergeInput {
+  /** The file, which must stay until the merge has ended. */
+  readonly name: string
+  /** As `MergeInput` has it. Copied when the merge is asked for: marks that come later are not seen. */
+  readonly marks?: SupersededRows
+}
+
+/** Stored segments to be merged; see `mergeSegments`. */
+export interface StoredMergeRequest extends Omit<MergeRequest, "inputs"> {
+  /** From the oldest to the newest, at least one, all of the owner's table. */
+  readonly inputs: ReadonlyArray<StoredMergeInput>
+}
+
 /**
  * A worker thread ended in the middle of a job: it was out of memory, or met a bug. Another one takes the next job, so
  * that trying again makes sense. Files of the job are removed.
@@ -50,6 +66,8 @@ export type SegmentJobError = SegmentError | SegmentThreadError
 export interface SegmentWorkersService {
   /** Sorts rows and stores them as a segment, to last: file and folder are synced. */
   readonly write: (request: WriteRequest) => Effect.Effect<WriteResult, SegmentJobError>
+  /** Merges stored segments into new ones, which are stored to last. The inputs stay. */
+  readonly merge: (request: StoredMergeRequest) => Effect.Effect<MergeResult, SegmentJobError>
 }
 
 /** Makes segments. */

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { BlockStorage } from "../../storage/BlockStorage.ts"
-import { writeJob } from "./jobs.ts"
+import { mergeJob, withOwnMarks, writeJob } from "./jobs.ts"
 import { removingCreated } from "./jobStorage.ts"
 import type { SegmentWorkersService } from "./SegmentWorkers.ts"
 
@@ -10,7 +10,13 @@ import type { SegmentWorkersService } from "./SegmentWorkers.ts"
 export const makeInlineWorkers = Effect.gen(function*(): Effect.gen.Return<SegmentWorkersService, never, BlockStorage> {
   const storage = yield* BlockStorage
   const writes = yield* Semaphore.make(1)
+  const merges = yield* Semaphore.make(1)
   return {
-    write: (request) => Semaphore.withPermit(writes, removingCreated(storage, (own) => writeJob(own, request)))
+    write: (request) => Semaphore.withPermit(writes, removingCreated(storage, (own) => writeJob(own, request))),
+    merge: (request) =>
+      Effect.suspend(() => {
+        const owned = withOwnMarks(request)
+        return Semaphore.withPermit(merges, removingCreated(storage, (own) => mergeJob(own, owned)))
+      })
   }
 })

@@ -1,11 +1,15 @@
 /** The jobs themselves, the same in a worker thread and in the caller's own. */
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { BlockStorageService } from "../../storage/BlockStorage.ts"
+import { BlockCache } from "../BlockCache.ts"
 import { rowGroupRows } from "../format.ts"
-import type { SegmentError } from "../SegmentError.ts"
+import { type MergeInput, type MergeResult, mergeSegments } from "../merge/mergeSegments.ts"
+import { openSegment } from "../Segment.ts"
+import { fromStorageError, type SegmentError } from "../SegmentError.ts"
 import { sortRows } from "../sortRows.ts"
 import { type SegmentPiece, storeSegment } from "../storeSegment.ts"
-import type { WriteRequest, WriteResult } from "./SegmentWorkers.ts"
+import type { StoredMergeRequest, WriteRequest, WriteResult } from "./SegmentWorkers.ts"
 
 /**
  * Sorts rows, then encodes and writes them a row group at a time, so that no more than that is held in encoded form.
@@ -29,3 +33,30 @@ export const writeJob = Effect.fnUntraced(
     return { summary, order }
   }
 )
+
+/** Opens the inputs and merges them. They are read once, from one end to the other: nothing is cached. */
+export const mergeJob = Effect.fnUntraced(
+  function*(
+    storage: BlockStorageService,
+    { inputs, ...request }: StoredMergeRequest
+  ): Effect.fn.Return<MergeResult, SegmentError, Scope.Scope> {
+    const cache = new BlockCache(0)
+    const opened: Array<MergeInput> = []
+    for (const { name, ...rest } of inputs) {
+      const file = yield* Effect.mapError(storage.open(name, { readOnly: true }), fromStorageError)
+      opened.push({ segment: yield* openSegment(file, cache), ...rest })
+    }
+    return yield* mergeSegments(storage, { ...request, inputs: opened })
+  },
+  Effect.scoped
+)
+
+/** A request whose marks are its own: those of a segment in use go on changing. */
+export const withOwnMarks = (request: StoredMergeRequest): StoredMergeRequest => ({
+  ...request,
+  inputs: request.inputs.map(({ marks, name }) =>
+    marks === undefined
+      ? { name }
+      : { name, marks: { rows: marks.rows.slice(), positions: marks.positions.slice() } }
+  )
+})

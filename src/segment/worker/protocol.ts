@@ -18,16 +18,16 @@
  * part of a buffer must be made one of its own first, as cloning copies the whole buffer behind a view.
  */
 import type { OpenOptions, StorageReason } from "../../storage/BlockStorage.ts"
+import type { SupersededRows } from "../merge/Cursor.ts"
+import type { MergePolicy } from "../merge/Merge.ts"
+import type { MergeOutput, MergeTarget } from "../merge/mergeSegments.ts"
 import type { SegmentReason } from "../SegmentError.ts"
 import type { SegmentSummary } from "../write/SegmentSummary.ts"
 import type { SegmentOwner } from "../write/SegmentWriter.ts"
 import type { PlainRows } from "./plainRows.ts"
 
 /** Kinds of jobs. */
-export const jobKinds = ["write"] as const
-
-/** See {@link jobKinds}. */
-export type JobKind = (typeof jobKinds)[number]
+export type JobKind = "write" | "merge"
 
 /** A `WriteRequest`. The rows' buffers are transferred. */
 export interface WriteOrder {
@@ -38,8 +38,16 @@ export interface WriteOrder {
   readonly count: number
 }
 
+/** A `StoredMergeRequest`. The buffers of marks are transferred; so they are no views of what others have. */
+export interface MergeOrder {
+  readonly kind: "merge"
+  readonly inputs: ReadonlyArray<{ readonly name: string; readonly marks: SupersededRows | undefined }>
+  readonly policy: MergePolicy
+  readonly target: MergeTarget
+}
+
 /** What a job is to do. */
-export type JobOrder = WriteOrder
+export type JobOrder = WriteOrder | MergeOrder
 
 /** A `WriteResult`. The order's buffer is transferred. */
 export interface WriteReport {
@@ -48,11 +56,22 @@ export interface WriteReport {
   readonly order: Int32Array<ArrayBuffer>
 }
 
-/** What a job came to. */
-export type JobReport = WriteReport
+/** A `MergeResult`. The buffers of row maps are transferred. */
+export interface MergeReport {
+  readonly kind: "merge"
+  readonly outputs: ReadonlyArray<MergeOutput>
+  readonly rowMaps: ReadonlyArray<Int32Array<ArrayBuffer>>
+}
 
-/** An operation of `BlockStorage`, or of one of its files; the thread numbers the files that it opens. */
+/** What a job came to. */
+export type JobReport = WriteReport | MergeReport
+
+/**
+ * An operation of `BlockStorage`, or of one of its files; the thread numbers the files that it opens. `name` asks for the
+ * name of a merge's output, as functions do not cross between threads.
+ */
 export type StorageOperation =
+  | { readonly kind: "name"; readonly number: number }
   | { readonly kind: "list"; readonly prefix: string }
   | { readonly kind: "open"; readonly name: string; readonly options: OpenOptions | undefined; readonly file: number }
   | { readonly kind: "remove"; readonly name: string }
@@ -70,7 +89,7 @@ export type StorageOperation =
   | { readonly kind: "truncate"; readonly file: number; readonly size: number }
   | { readonly kind: "close"; readonly file: number }
 
-/** What operations answer: names for `list`, the path for `open`, bytes for `size`, and nothing for those that do not ask. */
+/** What operations answer: names for `list`, a name for `name`, the path for `open`, bytes for `size`, and nothing for those that do not ask. */
 export type StorageAnswer = ReadonlyArray<string> | string | number | Uint8Array<ArrayBuffer> | undefined
 
 /** A `StorageError` without its class. */

@@ -12,6 +12,8 @@ type Resume = (effect: Effect.Effect<StorageAnswer, StorageError>) => void
 
 export interface RemoteStorage {
   readonly storage: BlockStorageService
+  /** The name of an output of the job. */
+  readonly nameOf: (number: number) => Effect.Effect<string>
   /** Hands on what the main thread answered. */
   readonly answer: (answer: Answer) => void
   /**
@@ -49,6 +51,7 @@ export const remoteStorage = (
   })
 
   return {
+    nameOf: (number) => Effect.orDie(ask<string>({ kind: "name", number })),
     storage: {
       description: "the storage of the main thread",
       list: (prefix) => ask<ReadonlyArray<string>>({ kind: "list", prefix }),

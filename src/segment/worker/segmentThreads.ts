@@ -5,6 +5,7 @@ import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { invariant } from "../../base/invariant.ts"
 import { BlockStorage } from "../../storage/BlockStorage.ts"
+import { withOwnMarks } from "./jobs.ts"
 import { removingCreated } from "./jobStorage.ts"
 import { toPlainRows } from "./plainRows.ts"
 import type { JobKind, JobOrder, JobReport } from "./protocol.ts"
@@ -73,19 +74,41 @@ export const makeSegmentThreads = Effect.fnUntraced(function*(
     return threads[best] ?? start(best)
   }
 
-  const permits = { write: yield* Semaphore.make(options.workers) } satisfies Record<JobKind, Semaphore.Semaphore>
+  const permits: Record<JobKind, Semaphore.Semaphore> = {
+    write: yield* Semaphore.make(options.workers),
+    merge: yield* Semaphore.make(options.workers)
+  }
 
-  const run = <R extends JobReport>(
-    order: JobOrder & { readonly kind: R["kind"] }
-  ): Effect.Effect<R, SegmentJobError> =>
+  const run = (order: JobOrder, nameOf: (number: number) => string): Effect.Effect<JobReport, SegmentJobError> =>
     Semaphore.withPermit(
       permits[order.kind],
-      removingCreated(storage, (own) =>
-        Effect.suspend(() => isClosed ? Effect.fail(stopped()) : threadFor(order.kind).run(order, own)))
-    ) as Effect.Effect<R, SegmentJobError>
+      removingCreated(
+        storage,
+        (own) => Effect.suspend(() => isClosed ? Effect.fail(stopped()) : threadFor(order.kind).run(order, own, nameOf))
+      )
+    )
 
   return {
     write: ({ count, name, owner, rows }) =>
-      Effect.suspend(() => run({ kind: "write", name, owner, rows: toPlainRows(rows), count }))
+      Effect.suspend(() =>
+        Effect.map(run({ kind: "write", name, owner, rows: toPlainRows(rows), count }, () => name), (report) => {
+          invariant(report.kind === "write", "a thread reports on the job that it was given")
+          return { summary: report.summary, order: report.order }
+        })
+      ),
+    merge: (request) =>
+      Effect.suspend(() => {
+        const { inputs, nameOf, policy, target } = withOwnMarks(request)
+        const order: JobOrder = {
+          kind: "merge",
+          inputs: inputs.map(({ marks, name }) => ({ name, marks })),
+          policy,
+          target
+        }
+        return Effect.map(run(order, nameOf), (report) => {
+          invariant(report.kind === "merge", "a thread reports on the job that it was given")
+          return { outputs: report.outputs, rowMaps: report.rowMaps }
+        })
+      })
   }
 })

@@ -13,13 +13,14 @@ interface ServedFile {
 }
 
 /**
- * Makes what does the operations of one job. Files that the job leaves open are closed with the scope.
+ * Makes what does the operations of one job; `nameOf` names its outputs, where it is a merge. Files that the job leaves open are closed with the scope.
  *
  * Chunks are freed as soon as they are written: nobody else has them, and a collection would come late.
  */
 export const serveStorage = (
   storage: BlockStorageService,
-  scope: Scope.Scope
+  scope: Scope.Scope,
+  nameOf: (number: number) => string
 ): (operation: StorageOperation) => Effect.Effect<StorageAnswer, StorageError> => {
   const files = new Map<number, ServedFile>()
 
@@ -43,6 +44,8 @@ export const serveStorage = (
   return (operation) =>
     Effect.suspend((): Effect.Effect<StorageAnswer, StorageError> => {
       switch (operation.kind) {
+        case "name":
+          return Effect.succeed(nameOf(operation.number))
         case "list":
           return storage.list(operation.prefix)
         case "open":

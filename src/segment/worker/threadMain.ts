@@ -10,11 +10,12 @@ import type * as Fiber from "effect/Fiber"
 import { inspect } from "node:util"
 import { parentPort } from "node:worker_threads"
 import { invariant } from "../../base/invariant.ts"
+import type { BlockStorageService } from "../../storage/BlockStorage.ts"
 import type { SegmentError } from "../SegmentError.ts"
 import type { SegmentSummary } from "../write/SegmentSummary.ts"
-import { writeJob } from "./jobs.ts"
+import { mergeJob, writeJob } from "./jobs.ts"
 import { buffersOf, freeBuffers, fromPlainRows } from "./plainRows.ts"
-import type { FromThread, JobOrder, JobOutcome, JobReport, ToThread } from "./protocol.ts"
+import type { FromThread, JobOrder, JobOutcome, JobReport, MergeOrder, ToThread, WriteOrder } from "./protocol.ts"
 import { type RemoteStorage, remoteStorage } from "./remoteStorage.ts"
 
 const port = parentPort
@@ -41,7 +42,7 @@ const ownSummary = (summary: SegmentSummary): SegmentSummary => ({
   }))
 })
 
-const perform = (order: JobOrder, { storage }: RemoteStorage): Effect.Effect<JobReport, SegmentError> =>
+const write = (order: WriteOrder, { storage }: RemoteStorage): Effect.Effect<JobReport, SegmentError> =>
   Effect.map(
     Effect.ensuring(
       writeJob(storage, { ...order, rows: fromPlainRows(order.rows) }),
@@ -49,6 +50,38 @@ const perform = (order: JobOrder, { storage }: RemoteStorage): Effect.Effect<Job
     ),
     (result): JobReport => ({ kind: "write", summary: ownSummary(result.summary), order: result.order })
   )
+
+/**
+ * A merge asks for the names of its outputs without waiting, and one after another: so each is fetched before the file of
+ * the one before is opened.
+ */
+const merge = Effect.fnUntraced(function*(
+  { inputs, policy, target }: MergeOrder,
+  { nameOf, storage }: RemoteStorage
+): Effect.fn.Return<JobReport, SegmentError> {
+  const names = [yield* nameOf(0)]
+  const naming: BlockStorageService = {
+    ...storage,
+    open: (name, options) =>
+      options?.create === true
+        ? Effect.flatMap(nameOf(names.length), (next) => {
+          names.push(next)
+          return storage.open(name, options)
+        })
+        : storage.open(name, options)
+  }
+  const { outputs, rowMaps } = yield* mergeJob(naming, {
+    inputs: inputs.map(({ marks, name }) => marks === undefined ? { name } : { name, marks }),
+    policy,
+    target,
+    nameOf: (number) => names[number]
+  })
+  return {
+    kind: "merge",
+    outputs: outputs.map(({ name, summary }) => ({ name, summary: ownSummary(summary) })),
+    rowMaps
+  }
+})
 
 /** An error that can be cloned, whatever it carries. */
 const plainDefect = (thrown: unknown): Error => {
@@ -69,15 +102,18 @@ const outcomeOf = (exit: Exit.Exit<JobReport, SegmentError>): JobOutcome => {
   return { kind: "defect", defect: plainDefect(thrown) }
 }
 
+const resultBuffers = (report: JobReport): ReadonlyArray<ArrayBuffer> =>
+  buffersOf(report.kind === "write" ? report.order : report.rowMaps)
+
 const start = (job: number, order: JobOrder): void => {
   const remote = remoteStorage(job, post)
-  const fiber = Effect.runFork(perform(order, remote))
+  const fiber = Effect.runFork(order.kind === "write" ? write(order, remote) : merge(order, remote))
   jobs.set(job, { remote, fiber })
   fiber.addObserver((exit) => {
     // A cancelled job is no longer there.
     if (!jobs.delete(job)) return
     const outcome = outcomeOf(exit)
-    post({ kind: "end", job, outcome }, outcome.kind === "done" ? [outcome.report.order.buffer] : [])
+    post({ kind: "end", job, outcome }, outcome.kind === "done" ? resultBuffers(outcome.report) : [])
   })
 }
 

@@ -26,6 +26,10 @@ export const fileBytes = (storage: BlockStorageService, file: string) =>
     return yield* opened.read(0, yield* opened.size)
   }))
 
+/** Compares them at once, which comparing element by element does not. */
+export const assertBytes = (actual: Uint8Array, expected: Uint8Array): void =>
+  assert.strictEqual(Buffer.compare(actual, expected), 0, `${actual.length} bytes differ from ${expected.length}`)
+
 /** Workers on a storage in memory, for the length of a test. */
 export const withWorkers = <A, E>(
   make: MakeWorkers,
@@ -37,8 +41,12 @@ export const withWorkers = <A, E>(
     return yield* use(SegmentWorkers.of(workers), storage)
   }))
 
-/** A storage whose operations of a kind wait: `reached` when one has come, until `open` is done. */
-export const gated = Effect.fnUntraced(function*(storage: BlockStorageService, kind: "write" | "sync") {
+/** A storage whose operations of a kind on some files wait: `reached` when one has come, until `open` is done. */
+export const gated = Effect.fnUntraced(function*(
+  storage: BlockStorageService,
+  kind: "write" | "sync",
+  concerns: (name: string) => boolean = () => true
+) {
   const reached = yield* Deferred.make<void>()
   const gate = yield* Deferred.make<void>()
   let waiting = 0
@@ -49,12 +57,12 @@ export const gated = Effect.fnUntraced(function*(storage: BlockStorageService, k
   const own: BlockStorageService = {
     ...storage,
     open: (file, options) =>
-      Effect.map(storage.open(file, options), (opened) => ({
-        ...opened,
-        write: (offset, chunks) =>
-          kind === "write" ? Effect.andThen(wait, opened.write(offset, chunks)) : opened.write(offset, chunks),
-        sync: kind === "sync" ? Effect.andThen(wait, opened.sync) : opened.sync
-      }))
+      Effect.map(storage.open(file, options), (opened) => {
+        if (!concerns(file)) return opened
+        return kind === "write"
+          ? { ...opened, write: (offset, chunks) => Effect.andThen(wait, opened.write(offset, chunks)) }
+          : { ...opened, sync: Effect.andThen(wait, opened.sync) }
+      })
   }
   return {
     storage: own,
@@ -67,22 +75,22 @@ export const gated = Effect.fnUntraced(function*(storage: BlockStorageService, k
 /** `jobs`: how many jobs they do at a time. */
 export const workersConformance = (kind: string, jobs: number, make: MakeWorkers): void => {
   describe(`workers of segments conformance: ${kind}`, () => {
-    it.effect.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    it.effect.each([1, 2, 3, 4, 5])(
       "writes what encoding in place gives, byte by byte (seed %i)",
       (seed) =>
         withWorkers(make, (workers, storage) =>
           Effect.gen(function*() {
-            const count = [1, 700, 9000][seed % 3]
+            const count = [1, 700, 4500][seed % 3]
             // The rows are gone once they are given away.
             const { order, owner, rows } = randomRows(seed, count)
             const expected = encodeSegment(owner, rows, order)
             const written = yield* workers.write({ name, owner, rows: randomRows(seed, count).rows, count })
             assert.deepStrictEqual(written.order, order)
             assert.deepStrictEqual(written.summary, expected.summary)
-            assert.deepStrictEqual(yield* fileBytes(storage, name), join(expected.chunks))
+            assertBytes(yield* fileBytes(storage, name), join(expected.chunks))
             for (let crash = 0; crash < 5; crash++) {
               const after = storage.crashClone(crash)
-              assert.deepStrictEqual(yield* fileBytes(after, name), join(expected.chunks))
+              assertBytes(yield* fileBytes(after, name), join(expected.chunks))
             }
           }))
     )
@@ -107,38 +115,20 @@ export const workersConformance = (kind: string, jobs: number, make: MakeWorkers
           many.keys.heap.set(few.keys.heap.subarray(0, few.keys.offsets[count]))
           many.positions.fill(0, count)
           yield* workers.write({ name, owner: plainOwner, rows: many, count })
-          assert.deepStrictEqual(yield* fileBytes(storage, name), join(expected.chunks))
+          assertBytes(yield* fileBytes(storage, name), join(expected.chunks))
         })))
 
-    it.effect("writes row group by row group, and makes the file last at the end", () =>
-      withWorkers(make, (workers, storage) =>
-        Effect.gen(function*() {
-          const count = 2 * 131_072 + 1
-          const operations: Array<MemoryOperation["kind"]> = []
-          storage.refuse = (operation) => {
-            operations.push(operation.kind)
-            return undefined
-          }
-          const { summary } = yield* workers.write({ name, owner: plainOwner, rows: plainRows(count), count })
-          assert.deepStrictEqual([summary.rows, summary.rowGroups, summary.keys], [count, 3, count])
-          assert.deepStrictEqual(operations, [
-            "open",
-            "truncate",
-            "write",
-            "write",
-            "write",
-            "write",
-            "sync",
-            "syncDirectory"
-          ])
-        })))
-
-    it.effect("encodes no further than the storage takes it", () =>
+    it.effect("writes row group by row group, no faster than the storage takes them, and makes the file last", () =>
       Effect.scoped(Effect.gen(function*() {
         const memory = yield* makeMemoryStorage
         const { open, reached, storage, waiting } = yield* gated(memory, "write")
         const workers = yield* Effect.provideService(make, BlockStorage, storage)
-        const count = 2 * 131_072
+        const operations: Array<MemoryOperation["kind"]> = []
+        memory.refuse = (operation) => {
+          operations.push(operation.kind)
+          return undefined
+        }
+        const count = 2 * 131_072 + 1
         const job = yield* Effect.forkChild(workers.write({ name, owner: plainOwner, rows: plainRows(count), count }), {
           startImmediately: true
         })
@@ -147,8 +137,11 @@ export const workersConformance = (kind: string, jobs: number, make: MakeWorkers
         yield* Effect.promise(() => new Promise((resume) => setTimeout(resume, 300)))
         assert.strictEqual(waiting(), 1)
         yield* open
-        yield* Fiber.join(job)
-        assert.strictEqual(waiting(), 3)
+        const { summary } = yield* Fiber.join(job)
+        assert.deepStrictEqual([summary.rows, summary.rowGroups, summary.keys], [count, 3, count])
+        // The last write has the footer.
+        const writes = ["write", "write", "write", "write"] as const
+        assert.deepStrictEqual(operations, ["open", "truncate", ...writes, "sync", "syncDirectory"])
       })))
 
     it.effect("fails as the storage does, and leaves no file", () =>
@@ -192,7 +185,7 @@ export const workersConformance = (kind: string, jobs: number, make: MakeWorkers
         for (const kind of ["write", "sync"] as const) {
           const { open, reached, storage } = yield* gated(memory, kind)
           const workers = yield* Effect.provideService(make, BlockStorage, storage)
-          const request = () => ({ name, owner: plainOwner, rows: plainRows(300_000), count: 300_000 })
+          const request = () => ({ name, owner: plainOwner, rows: plainRows(3000), count: 3000 })
           const first = yield* Effect.forkChild(workers.write(request()), { startImmediately: true })
           // One waits for the other.
           const second = yield* Effect.forkChild(workers.write({ ...request(), name: "segments/7/2.parquet" }), {
@@ -231,10 +224,7 @@ export const workersConformance = (kind: string, jobs: number, make: MakeWorkers
           )
           for (const seed of seeds) {
             const { order, owner, rows } = randomRows(seed, 400)
-            assert.deepStrictEqual(
-              yield* fileBytes(storage, nameOf(seed)),
-              join(encodeSegment(owner, rows, order).chunks)
-            )
+            assertBytes(yield* fileBytes(storage, nameOf(seed)), join(encodeSegment(owner, rows, order).chunks))
           }
         })))
   })

@@ -16,12 +16,14 @@ import type { SegmentThreadError } from "../../../src/segment/worker/SegmentWork
 import { BlockStorage, type BlockStorageService } from "../../../src/storage/BlockStorage.ts"
 import { makeMemoryStorage } from "../../../src/storage/memoryStorage.ts"
 import { gated, name, workersConformance } from "./conformance.ts"
+import { mergeConformance } from "./mergeConformance.ts"
 import { plainOwner, plainRows } from "./plainRequest.ts"
 
 const defaults = segmentThreadsDefaults
 
 workersConformance("one thread", 1, makeSegmentThreads(defaults))
 workersConformance("two threads, started at once", 2, makeSegmentThreads({ ...defaults, workers: 2, isEager: true }))
+mergeConformance("one thread", makeSegmentThreads(defaults))
 
 /** The threads that are started in the scope, as Node tells of them. */
 const startedThreads = Effect.map(
