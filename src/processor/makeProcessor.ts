@@ -2,31 +2,40 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { forkDaemon } from "../base/daemon.ts"
 import { Checkpoints } from "../mvcc/checkpoint/Checkpoints.ts"
 import { CommitPipeline } from "../mvcc/CommitPipeline.ts"
 import { Engine } from "../mvcc/Engine.ts"
+import { Mvcc } from "../mvcc/Mvcc.ts"
 import { SegmentFiles } from "../mvcc/SegmentFiles.ts"
 import { SegmentWorkers } from "../segment/worker/SegmentWorkers.ts"
+import { type CompactionError, makeCompactor } from "./compaction/makeCompactor.ts"
+import { type CompactionAim, compactionDefaults, type CompactionOptions } from "./compaction/pickCompaction.ts"
+import { expireRows } from "./expire.ts"
 import { type FlushError, makeFlusher } from "./flush/makeFlusher.ts"
 import { sealLargest, sealOld } from "./flush/seal.ts"
 import { Meters } from "./Meters.ts"
-import { ProcessorError, type ProcessorService } from "./Processor.ts"
+import { type CompactionReport, ProcessorError, type ProcessorService } from "./Processor.ts"
 
 /** When the processor acts by itself. */
-export interface ProcessorOptions {
+export interface ProcessorOptions extends CompactionOptions {
   /** Bytes that rows in memory may hold before the largest memtable is flushed though it is not full. */
   readonly memoryBytesFlush: number
   /** How long a row stays in memory at most, so that the log before it can go. */
   readonly memtableAgeMax: Duration.Duration
+  /** How often it is looked for what is due though nothing was flushed: time passes, and histories end. */
+  readonly compactionInterval: Duration.Duration
 }
 
 /** Flushes at 2 GiB of rows, and after ten minutes. */
 export const processorDefaults: ProcessorOptions = {
   memoryBytesFlush: 2 * 1024 * 1024 * 1024,
-  memtableAgeMax: Duration.minutes(10)
+  memtableAgeMax: Duration.minutes(10),
+  compactionInterval: Duration.minutes(1),
+  ...compactionDefaults
 }
 
 /** How often memtables are looked at for their age. */
@@ -39,7 +48,9 @@ const retentionInterval = Duration.minutes(1)
 /** Between tries of what failed: from a tenth of a second to five. */
 const retrying = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
 
-const fromFlushError = (error: FlushError): ProcessorError =>
+const aimOf = (full: boolean): CompactionAim => full ? "full" : "due"
+
+const fromJobError = (error: FlushError | CompactionError): ProcessorError =>
   error._tag === "CommitError"
     ? new ProcessorError({ reason: error.reason, message: error.message, field: error.field })
     : new ProcessorError({
@@ -54,14 +65,20 @@ export const makeProcessor = Effect.fnUntraced(function*(
 ): Effect.fn.Return<
   ProcessorService,
   never,
-  Checkpoints | CommitPipeline | Engine | SegmentFiles | SegmentWorkers | Scope.Scope
+  Checkpoints | CommitPipeline | Engine | Mvcc | SegmentFiles | SegmentWorkers | Scope.Scope
 > {
   const engine = yield* Engine
   const { state } = engine
   const publisher = { engine, pipeline: yield* CommitPipeline, files: yield* SegmentFiles }
   const checkpoints = yield* Checkpoints
   const meters = new Meters()
-  const flusher = makeFlusher(publisher, yield* SegmentWorkers, (report) => meters.flushed(report))
+  const workers = yield* SegmentWorkers
+  const flusher = makeFlusher(publisher, workers, (report) => {
+    meters.flushed(report)
+    compactionDue.openUnsafe()
+  })
+  const compactor = makeCompactor(publisher, yield* Mvcc, workers, options)
+  const compactionDue = Latch.makeUnsafe(true)
   engine.bytesNoticed = options.memoryBytesFlush
 
   /** Says what runs and how it went. */
@@ -115,6 +132,46 @@ export const makeProcessor = Effect.fnUntraced(function*(
       Schedule.spaced(ageInterval)
     )
   )
+  /** Merges until nothing is left of the aim. */
+  const compactTable = Effect.fnUntraced(function*(
+    table: number,
+    aim: CompactionAim,
+    onStep: (report: CompactionReport) => void = () => {}
+  ) {
+    const reports: Array<CompactionReport> = []
+    for (;;) {
+      const report = yield* metered(`merge of ${nameOf(table)}`, compactor.step(table, aim))
+      if (report === undefined) return reports
+      meters.compacted(report)
+      reports.push(report)
+      onStep(report)
+    }
+  })
+
+  /** Expires and merges what is due, table by table. What fails is tried again at the next turn. */
+  const compactDue = Effect.suspend(() =>
+    Effect.forEach(
+      [...state.catalog.tables.values()].filter(({ segments }) => segments.length > 0),
+      ({ id }) =>
+        Effect.andThen(expireRows(publisher.pipeline, id), compactTable(id, "due")).pipe(
+          Effect.catch((error) => Effect.logWarning(`merge of ${nameOf(id)} failed, trying again: ${error.message}`))
+        ),
+      { discard: true }
+    )
+  )
+  yield* forkDaemon(
+    "compaction",
+    Effect.forever(
+      Effect.andThen(
+        Effect.timeoutOption(compactionDue.await, options.compactionInterval),
+        Effect.suspend(() => {
+          compactionDue.closeUnsafe()
+          return compactDue
+        })
+      )
+    )
+  )
+
   const writeCheckpoint = metered(
     "checkpoint",
     Effect.tap(checkpoints.write, (position) => Effect.sync(() => meters.checkpointed(position)))
@@ -143,10 +200,18 @@ export const makeProcessor = Effect.fnUntraced(function*(
             return flushTable(each)
           }
         ),
-        fromFlushError
+        fromJobError
       ).pipe(Effect.map((reports) => reports.flat())),
-    planCompaction: () => Effect.succeed([]),
-    compact: () => Effect.succeed([]),
+    planCompaction: ({ full, tables }) =>
+      Effect.map(
+        Effect.forEach(tables ?? [...state.catalog.tables.keys()], (table) => compactor.plan(table, aimOf(full))),
+        (plans) => plans.filter((plan) => plan !== undefined)
+      ),
+    compact: ({ full, tables }, onStep) =>
+      Effect.mapError(
+        Effect.forEach(tables ?? [...state.catalog.tables.keys()], (table) => compactTable(table, aimOf(full), onStep)),
+        fromJobError
+      ).pipe(Effect.map((reports) => reports.flat())),
     checkpoint: Effect.mapError(
       writeCheckpoint,
       ({ message }) => new ProcessorError({ reason: "SEGMENT_UNAVAILABLE", message, field: "" })

@@ -37,8 +37,9 @@ export const publishSegments = (
   { engine, files, pipeline }: Publisher,
   { added, horizon, removed, table, through }: Publication,
   handOver: HandOver | undefined
-): Effect.Effect<void, CommitError> =>
-  engine.state.tableVersions(table).segmentsLock.withPermit(
+): Effect.Effect<void, CommitError> => {
+  let unnamed: ReadonlyArray<string> = []
+  return engine.state.tableVersions(table).segmentsLock.withPermit(
     pipeline.commit({
       kind: "catalog",
       propose: (catalog) => {
@@ -51,6 +52,11 @@ export const publishSegments = (
           removed,
           added
         }
+        const still = new Set(added.flatMap(filesOf))
+        unnamed = before.segments
+          .filter(({ name }) => removed.includes(name))
+          .flatMap(filesOf)
+          .filter((name) => !still.has(name))
         const problem = publicationProblem(before, event)
         return problem === undefined ? event : refuse("SEGMENTS_CHANGED", "", problem)
       },
@@ -58,10 +64,12 @@ export const publishSegments = (
     })
   ).pipe(
     // The log names them no more, and that is durable: they may go as soon as nobody reads them.
-    Effect.andThen(Effect.forEach(
-      removed.filter((name) => !added.some((segment) => segment.name === name)),
-      files.drop,
-      { discard: true }
-    )),
+    Effect.andThen(Effect.suspend(() => Effect.forEach(unnamed, files.drop, { discard: true }))),
     Effect.uninterruptible
   )
+}
+
+/** The files that a segment consists of. */
+const filesOf = (
+  { indexes, name }: SegmentEntry
+): ReadonlyArray<string> => [name, ...indexes.map((index) => index.name)]

@@ -1,7 +1,7 @@
 /** What the catalog keeps of a segment that was written. */
 import type { BoundEntry, SegmentColumnEntry, SegmentEntry } from "../event/Event.ts"
 import type { Bound } from "../segment/bounds.ts"
-import { commitTimeColumn, firstSchemaColumn } from "../segment/columns.ts"
+import { commitTimeColumn, firstSchemaColumn, timestampColumn } from "../segment/columns.ts"
 import type { ColumnSummary, SegmentSummary } from "../segment/write/SegmentSummary.ts"
 
 /** The entry of a file. */
@@ -12,6 +12,9 @@ export const segmentEntry = (
   summary: SegmentSummary
 ): SegmentEntry => {
   const times = summary.columns[commitTimeColumn]
+  const given = summary.columns[timestampColumn]
+  // Where a record gave no event time its commit time stands for it.
+  const withoutGiven = given.nulls > 0 || given.min === undefined
   return {
     name,
     level,
@@ -27,6 +30,8 @@ export const segmentEntry = (
     lastPosition: summary.maxPosition,
     firstTime: Number(times.min ?? 0),
     lastTime: Number(times.max ?? 0),
+    firstEventTime: withoutGiven ? Math.min(Number(given.min ?? times.min), Number(times.min)) : Number(given.min),
+    lastEventTime: withoutGiven ? Math.max(Number(given.max ?? times.max), Number(times.max)) : Number(given.max),
     columns: summary.columns.slice(firstSchemaColumn).map(columnEntry),
     indexes: []
   }

@@ -34,6 +34,8 @@ const segment = (name: string, first: number, last: number): SegmentEntry => ({
   firstPosition: first,
   lastPosition: last,
   firstTime: 1_700_000_000_000_000,
+  firstEventTime: 1_600_000_000_000_000,
+  lastEventTime: 1_650_000_000_000_000,
   lastTime: 1_700_000_000_000_001,
   columns: [
     { columnId: 1, nulls: 1, distinct: 3, min: { t: utf8("\n") }, max: { t: utf8("z") }, bytes: 100 },

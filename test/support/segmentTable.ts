@@ -274,6 +274,8 @@ export class SegmentTable {
         firstPosition: summary.minPosition,
         lastPosition: summary.maxPosition,
         firstTime: summary.minPosition,
+        firstEventTime: summary.minPosition,
+        lastEventTime: summary.maxPosition,
         lastTime: summary.maxPosition,
         columns: [],
         indexes: []

@@ -98,6 +98,9 @@ export const Segment = Schema.Struct({
   /** Commit times of its rows, in microseconds. */
   firstTime: Whole,
   lastTime: Whole,
+  /** Event times of its rows, in microseconds; the commit time stands for one that was not given. */
+  firstEventTime: Schema.Int,
+  lastEventTime: Schema.Int,
   columns: Schema.Array(SegmentColumn),
   indexes: Schema.Array(IndexFile)
 })
