@@ -30,7 +30,7 @@ export const tableUsage = (mvcc: MvccService, table: Table): ReadonlyArray<Usage
 }
 
 /** Names of all files that tables have. */
-const namedFiles = (catalog: CatalogState): ReadonlySet<string> => {
+export const namedFiles = (catalog: CatalogState): ReadonlySet<string> => {
   const names = new Set<string>()
   for (const { segments } of catalog.tables.values()) {
     for (const { indexes, name } of segments) {

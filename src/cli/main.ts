@@ -41,6 +41,10 @@ let interruptedExitCode: number | undefined
 
 const command = (loadLayers: LoadLayers) => {
   const layers = Effect.promise(loadLayers)
+  const openStorage = Effect.map(
+    layers,
+    ({ StorageLayer }) => (root: string) => StorageLayer.layerFile({ root, create: false })
+  )
   return Command.make("varve").pipe(
     Command.withDescription("An event-sourced, multi-tenant MVCC storage engine"),
     Command.withSubcommands([
@@ -69,9 +73,8 @@ const command = (loadLayers: LoadLayers) => {
       storage.compact,
       storage.checkpoint,
       administration.config,
-      offline.wal(
-        Effect.map(layers, ({ StorageLayer }) => (root: string) => StorageLayer.layerFile({ root, create: false }))
-      )
+      offline.verify(openStorage),
+      offline.wal(openStorage)
     ]),
     Command.withGlobalFlags(settingFlags)
   )

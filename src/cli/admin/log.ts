@@ -39,7 +39,8 @@ export interface InspectOptions extends LogOptions {
 const failed = (error: WalError | StorageError): CommandFailure =>
   new CommandFailure({ message: error.message, exitCode: 1, reason: error.reason })
 
-const findDirectory = Effect.fnUntraced(function*({ dataDirectory }: LogOptions) {
+/** The data directory that is meant; fails where it holds no log. */
+export const findDirectory = Effect.fnUntraced(function*({ dataDirectory }: LogOptions) {
   const directory = dataDirectory ?? (yield* Effect.mapError(
     load({ file: process.env.VARVE_CONFIG, environment: process.env, flags: [] }),
     ({ message }) => new CommandFailure({ message, exitCode: 2, reason: "CONFIGURATION" })

@@ -42,3 +42,14 @@ export const wal = (openStorage: Effect.Effect<OpenStorage>) => {
     Command.withSubcommands([inspect, verify])
   )
 }
+
+/** `varve verify`; storage is opened by a layer that the program brings. */
+export const verify = (openStorage: Effect.Effect<OpenStorage>) =>
+  Command.make(
+    "verify",
+    { dataDirectory },
+    Effect.fnUntraced(function*(options) {
+      const { runVerifyStorage } = yield* Effect.promise(() => import("../admin/verify.ts"))
+      yield* runVerifyStorage(yield* settings, { ...options, openStorage: yield* openStorage })
+    })
+  ).pipe(Command.withDescription("Check every byte of a stopped server's data: log, checkpoints, segments, catalog"))
