@@ -1,5 +1,5 @@
 /**
- * Writing segments through a worker thread and in the main thread: how long it takes, how long the main thread's event
+ * Writing and merging segments through a worker thread and in the main thread: how long it takes, how long the main thread's event
  * loop is held meanwhile, and what memory is left over. `node bench/segmentWorker.ts [rows]`; default 1,000,000.
  *
  * The rows are those of the other benchmarks: nine columns, with the engine's six, of which twelve have values.
@@ -10,11 +10,13 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { parseDocument } from "../src/schema/document.ts"
+import { sortRows } from "../src/segment/sortRows.ts"
 import { makeInlineWorkers } from "../src/segment/worker/inlineWorkers.ts"
 import { fromPlainRows, toPlainRows } from "../src/segment/worker/plainRows.ts"
 import { makeSegmentThreads, segmentThreadsDefaults } from "../src/segment/worker/segmentThreads.ts"
 import type { SegmentWorkersService } from "../src/segment/worker/SegmentWorkers.ts"
 import type { SegmentRows } from "../src/segment/write/SegmentRows.ts"
+import { encodeSegment } from "../src/segment/write/SegmentWriter.ts"
 import { BlockStorage } from "../src/storage/BlockStorage.ts"
 import { makeFileStorage } from "../src/storage/fileStorage.ts"
 import { describeMachine, type Figure, formatFigure, measure } from "./harness.ts"
@@ -55,37 +57,63 @@ export const benchSegmentWorker = async (options: SegmentWorkerBench): Promise<R
   const bench = makeBenchRows(options.rows)
   const little = makeBenchRows(1)
 
-  const writes = async (name: string, workers: SegmentWorkersService) => {
+  /** How long something takes, and what the main thread feels of it. */
+  const watched = async (run: () => Promise<unknown>) => {
+    const before = process.memoryUsage.rss()
+    let rssMax = before
+    const watch = setInterval(() => rssMax = Math.max(rssMax, process.memoryUsage.rss()), 5)
+    const delay = monitorEventLoopDelay({ resolution: 1 })
+    delay.enable()
+    const value = await milliseconds(run)
+    delay.disable()
+    clearInterval(watch)
+    // The histogram counts the interval itself in.
+    const held = (nanoseconds: number) => `${Math.max(0, nanoseconds / 1e6 - 1).toFixed(1)} ms`
+    return {
+      value,
+      note: `event loop held p50 ${held(delay.percentile(50))}, p99 ${held(delay.percentile(99))}, ` +
+        `max ${held(delay.max)}; resident ${megabytes(before)}, at most ${megabytes(rssMax)}, ` +
+        `then ${megabytes(process.memoryUsage.rss())}`
+    }
+  }
+
+  const jobs = async (where: string, workers: SegmentWorkersService) => {
     const write = (rows: SegmentRows, count: number) =>
       Effect.runPromise(workers.write({ name: "segments/1/1.parquet", owner, rows, count }))
-    await add(name, "ms", async () => {
+    await add(`write ${where}`, "ms", () => {
       const rows = copyRows(bench.rows)
-      const before = process.memoryUsage.rss()
-      const delay = monitorEventLoopDelay({ resolution: 1 })
-      let rssMax = before
-      const watch = setInterval(() => rssMax = Math.max(rssMax, process.memoryUsage.rss()), 5)
-      delay.enable()
-      const value = await milliseconds(() => write(rows, bench.count))
-      delay.disable()
-      clearInterval(watch)
-      // The histogram counts the interval itself in.
-      const held = (nanoseconds: number) => `${Math.max(0, nanoseconds / 1e6 - 1).toFixed(1)} ms`
-      return {
-        value,
-        note: `event loop held p50 ${held(delay.percentile(50))}, p99 ${held(delay.percentile(99))}, ` +
-          `max ${held(delay.max)}; resident ${megabytes(before)}, at most ${megabytes(rssMax)}, ` +
-          `then ${megabytes(process.memoryUsage.rss())}`
-      }
+      return watched(() => write(rows, bench.count))
     })
-    await add(`${name}: one row`, "ms", async () => {
+    await add(`write ${where}: one row`, "ms", async () => {
       const rows = copyRows(little.rows)
       return { value: await milliseconds(() => write(rows, 1)) }
+    })
+    await add(`merge 4 segments ${where}`, "ms", () =>
+      watched(() =>
+        Effect.runPromise(workers.merge({
+          inputs: inputs.map((name) => ({ name })),
+          policy: { horizon: 0, expiredBefore: Number.NEGATIVE_INFINITY, dropsDeletions: false },
+          target: { owner, fileBytesMax: 2 ** 30, rowsMax: 2 ** 30 },
+          nameOf: (number) => `segments/1/merged ${number}.parquet`
+        }))
+      ))
+  }
+
+  /** The rows as four segments whose keys lie between each other's. */
+  const inputs = [0, 1, 2, 3].map((part) => `segments/1/input ${part}.parquet`)
+  const storeInputs = () => {
+    const order = sortRows(bench.rows.keys, bench.rows.positions, bench.count)
+    fs.mkdirSync(path.join(folder, "segments/1"), { recursive: true })
+    inputs.forEach((name, part) => {
+      const own = order.filter((row) => Math.floor(row * 4 / bench.count) === part)
+      fs.writeFileSync(path.join(folder, name), Buffer.concat(encodeSegment(owner, bench.rows, own).chunks))
     })
   }
 
   try {
     const storage = await Effect.runPromise(makeFileStorage({ root: folder }))
     const onStorage = Effect.provideService(BlockStorage, storage)
+    storeInputs()
     await add("start a thread, for one row", "ms", async () => {
       const rows = copyRows(little.rows)
       return {
@@ -99,9 +127,9 @@ export const benchSegmentWorker = async (options: SegmentWorkerBench): Promise<R
     })
     await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
       const threads = yield* onStorage(makeSegmentThreads(segmentThreadsDefaults))
-      yield* Effect.promise(() => writes("write through a thread", threads))
+      yield* Effect.promise(() => jobs("through a thread", threads))
       const inline = yield* onStorage(makeInlineWorkers)
-      yield* Effect.promise(() => writes("write in the main thread", inline))
+      yield* Effect.promise(() => jobs("in the main thread", inline))
     })))
   } finally {
     fs.rmSync(folder, { recursive: true, force: true })

@@ -4,6 +4,6 @@ import { benchSegmentWorker } from "../../../bench/segmentWorker.ts"
 
 it("the benchmark of workers runs", async () => {
   const figures = await benchSegmentWorker({ rows: 3000, runs: 1 })
-  expect(figures).toHaveLength(5)
+  expect(figures).toHaveLength(7)
   expect(figures.filter(({ median }) => !(median > 0))).toEqual([])
 })
