@@ -23,7 +23,12 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 export const startServer = async (): Promise<Server> => {
   const dataDir = await fs.mkdtemp(path.join(os.tmpdir(), "varve-bench-"))
   const child = spawn(process.execPath, [path.join(root, "bin/varve.js"), "serve", "--data-dir", dataDir], {
-    env: { ...process.env, VARVE_SERVER_INGESTION_PORT: "0", VARVE_SERVER_QUERY_PORT: "0" },
+    env: {
+      ...process.env,
+      VARVE_SERVER_INGESTION_PORT: "0",
+      VARVE_SERVER_QUERY_PORT: "0",
+      VARVE_SERVER_PROCESSOR_PORT: "0"
+    },
     stdio: ["ignore", "pipe", "inherit"]
   })
   let printed = ""

@@ -22,7 +22,7 @@ trap 'exit 130' INT TERM
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
 # Any free ports, so that this disturbs no server that already runs.
-VARVE_SERVER_INGESTION_PORT=0 VARVE_SERVER_QUERY_PORT=0 node bin/varve.js serve --data-dir "$directory/data" \
+VARVE_SERVER_INGESTION_PORT=0 VARVE_SERVER_QUERY_PORT=0 VARVE_SERVER_PROCESSOR_PORT=0 node bin/varve.js serve --data-dir "$directory/data" \
   > "$directory/ready" 2> "$directory/log" &
 server=$!
 until grep -q '^query' "$directory/ready"; do

@@ -51,7 +51,13 @@ export type Services =
 export type StartError = WalError | StorageError | RecoveryError
 
 /** How to run an engine on a storage. */
-export interface EngineOptions extends MvccLayer.MvccOptions, WalOptions, Partial<ProcessorOptions> {}
+export interface EngineOptions
+  extends
+    MvccLayer.MvccOptions,
+    WalOptions,
+    Partial<ProcessorOptions>,
+    Partial<AdministrationLayer.AdministrationOptions>
+{}
 
 /** The engine over a storage, in which its log and its segments lie. `workers` make the segments. */
 export const layerOver = <E>(
@@ -60,7 +66,7 @@ export const layerOver = <E>(
   options: EngineOptions = {}
 ): Layer.Layer<Services, E | WalError | RecoveryError> =>
   Layer.mergeAll(
-    AdministrationLayer.layer,
+    AdministrationLayer.layer(options),
     IngestionLayer.layer,
     QueryLayer.layer,
     Layer.provide(ProcessorLayer.layer(options), workers)
@@ -76,11 +82,17 @@ export const layerOver = <E>(
 export interface EmbeddedOptions extends EngineOptions {
   /** The directory, which is made where it does not exist and which one engine owns at a time. */
   readonly directory: string
+  /** Threads that write and merge segments. */
+  readonly workers?: number
 }
 
 /** The engine in a directory of this machine. Each call makes another layer: keep it in a const where it is used twice. */
-export const layer = ({ directory, ...options }: EmbeddedOptions): Layer.Layer<Services, StartError> =>
-  layerOver(StorageLayer.layerFile({ root: directory }), SegmentWorkersLayer.layerThreads(), options)
+export const layer = ({ directory, workers, ...options }: EmbeddedOptions): Layer.Layer<Services, StartError> =>
+  layerOver(
+    StorageLayer.layerFile({ root: directory }),
+    SegmentWorkersLayer.layerThreads(workers === undefined ? {} : { workers }),
+    options
+  )
 
 /** In memory log files are small, and nothing is gained by allocating ahead. */
 export const memoryOptions: EngineOptions = { segmentBytes: 4 * 1024 * 1024, aheadBytes: 0 }
@@ -89,6 +101,13 @@ const engineOptions = (values: Values): EngineOptions => ({
   memtableBytesMax: values["memtable.size"],
   memoryBytesMax: values["memtable.limit"],
   memoryBytesFlush: values["memtable.limit"] / 2,
+  memtableAgeMax: Duration.millis(values["memtable.max_age"]),
+  cacheBytesMax: values["segment.cache_size"],
+  level0Files: values["compaction.level0_files"],
+  level1Bytes: values["compaction.level_size"],
+  fileBytesMax: values["compaction.file_size"],
+  compactionInterval: Duration.millis(values["compaction.interval"]),
+  historyDefault: values["mvcc.history"],
   sync: values["wal.sync"],
   syncInterval: Duration.millis(values["wal.sync_interval"]),
   logRetention: { micros: values["wal.retention"] * 1000, bytesMax: values["wal.retention_size"] },
@@ -105,6 +124,7 @@ export const layerConfiguration: Layer.Layer<Services, StartError, Configuration
       })
       : layer({
         directory: values["storage.data_dir"],
+        workers: values["segment.workers"],
         // The log's files hold whole words.
         segmentBytes: Math.floor(values["wal.segment_size"] / 8) * 8,
         ...engineOptions(values)

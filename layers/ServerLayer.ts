@@ -15,7 +15,11 @@ export const layerPorts: Layer.Layer<Servers | Readiness.Readiness, PortError, C
     makeServers({
       version,
       host: values["server.host"],
-      ports: { ingestion: values["server.ingestion.port"], query: values["server.query.port"] },
+      ports: {
+        ingestion: values["server.ingestion.port"],
+        query: values["server.query.port"],
+        processor: values["server.processor.port"]
+      },
       connectionsMax: values["server.max_connections"]
     }))
 ).pipe(Layer.provideMerge(Layer.effect(Readiness.Readiness, Readiness.make)))

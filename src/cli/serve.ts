@@ -101,7 +101,9 @@ export const readyLines = (ports: ReadonlyArray<OpenPort>, values: Values): Read
   return [
     `varve ${version} is ready; ${whereDataLies(values)}`,
     ...ports.map((port) =>
-      `${port.name.padEnd(10)} ${urlOf(port)}  gRPC ${port.services.join(", ")}; HTTP /health /live /ready /metrics`
+      `${port.name.padEnd(10)} ${urlOf(port)}  gRPC ${
+        port.services.length === 0 ? "grpc.health.v1.Health" : port.services.join(", ")
+      }; HTTP /health /live /ready /metrics`
     ),
     ...(admin === undefined ? [] : [
       "A first call, from another terminal:",

@@ -16,23 +16,27 @@ export class Meters {
   private flushes = 0
   private rowsFlushed = 0
   private bytesFlushed = 0
+  private flushMillis = 0
   private compactions = 0
   private rowsMerged = 0
   private bytesMergedIn = 0
   private bytesMergedOut = 0
+  private compactionMillis = 0
   private segmentsRemoved = 0
   private checkpoints = 0
   private checkpointPosition: Position.Position = Position.zero
   private lastFailure = ""
 
-  flushed({ segment }: FlushReport): void {
+  flushed({ elapsedMillis, segment }: FlushReport): void {
     this.flushes++
     this.rowsFlushed += segment.rows
     this.bytesFlushed += segment.bytes
+    this.flushMillis += elapsedMillis
   }
 
-  compacted({ inputs, kind, outputs }: CompactionReport): void {
+  compacted({ elapsedMillis, inputs, kind, outputs }: CompactionReport): void {
     this.compactions++
+    this.compactionMillis += elapsedMillis
     if (kind === "move") return
     this.rowsMerged += sum(inputs, "rows")
     this.bytesMergedIn += sum(inputs, "bytes")
@@ -59,10 +63,12 @@ export class Meters {
       flushes: this.flushes,
       rowsFlushed: this.rowsFlushed,
       bytesFlushed: this.bytesFlushed,
+      flushMillis: this.flushMillis,
       compactions: this.compactions,
       rowsMerged: this.rowsMerged,
       bytesMergedIn: this.bytesMergedIn,
       bytesMergedOut: this.bytesMergedOut,
+      compactionMillis: this.compactionMillis,
       segmentsRemoved: this.segmentsRemoved,
       checkpoints: this.checkpoints,
       checkpointPosition: this.checkpointPosition,

@@ -59,11 +59,15 @@ export interface ProcessorStatus {
   readonly rowsFlushed: number
   /** Of the segments written. */
   readonly bytesFlushed: number
+  /** Time that flushes took, in milliseconds. */
+  readonly flushMillis: number
   readonly compactions: number
   /** Read and written by merges. */
   readonly rowsMerged: number
   readonly bytesMergedIn: number
   readonly bytesMergedOut: number
+  /** Time that merges took, in milliseconds. */
+  readonly compactionMillis: number
   /** Segments that no table names any more. */
   readonly segmentsRemoved: number
   readonly checkpoints: number

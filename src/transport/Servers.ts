@@ -19,6 +19,7 @@ import { makeObserver } from "./metrics/calls.ts"
 import { registerEngine } from "./metrics/engine.ts"
 import { register } from "./metrics/gauges.ts"
 import { registerProcess } from "./metrics/process.ts"
+import { registerSegments } from "./metrics/segments.ts"
 import { makeSockets, openPort, type PortError } from "./port.ts"
 import { Readiness } from "./readiness.ts"
 
@@ -142,7 +143,10 @@ export const makeServers = Effect.fnUntraced(
         const runCall = yield* FiberSet.runtime(calls)()
         const run: Run = (effect) => runCall(effect)
         yield* Effect.addFinalizer(() => Effect.andThen(readiness.drain, drain(calls, drainMillis)))
-        serving = { dependencies: yield* makeDependencies(memoryBytesMax), refresh: yield* registerEngine }
+        serving = {
+          dependencies: yield* makeDependencies(memoryBytesMax),
+          refresh: Effect.andThen(yield* registerEngine, yield* registerSegments)
+        }
         const health = Effect.suspend(() => checkHealth(readiness, serving.dependencies))
         const bounds = (yield* makeHandlers(health)).map((implementation) => ({ implementation, run }))
         for (const { grpc } of opened) grpc.bind(bounds)

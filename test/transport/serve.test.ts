@@ -389,7 +389,7 @@ describe("stopping", () => {
       dataDirectory: undefined,
       host: undefined,
       insecure: false,
-      environment: { VARVE_SERVER_INGESTION_PORT: "0", VARVE_SERVER_QUERY_PORT: "0", VARVE_LOG_FORMAT: "logfmt" }
+      environment: { VARVE_SERVER_INGESTION_PORT: "0", VARVE_SERVER_QUERY_PORT: "0", VARVE_SERVER_PROCESSOR_PORT: "0", VARVE_LOG_FORMAT: "logfmt" }
     } as const
     return Effect.gen(function*() {
       const errors = vi.spyOn(console, "error").mockImplementation(() => {})

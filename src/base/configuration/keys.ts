@@ -3,7 +3,7 @@
  *
  * A key's environment variable is `VARVE_` and its path in capitals: `wal.segment_size` is `VARVE_WAL_SEGMENT_SIZE`.
  */
-import { choice, count, duration, flag, type Kind, port, size, text } from "./kinds.ts"
+import { choice, count, duration, flag, history, type Kind, port, size, text } from "./kinds.ts"
 
 /** One key. */
 export interface Key<A> {
@@ -35,6 +35,11 @@ export const keys = {
     port,
     8081,
     "The port of query and administration, for gRPC and HTTP. 0 takes any free port."
+  ),
+  "server.processor.port": key(
+    port,
+    8082,
+    "The port of the processor's health and metrics, for HTTP and gRPC health checks. 0 takes any free port."
   ),
   "server.max_connections": key(
     count(1, 1_000_000),
@@ -93,6 +98,46 @@ export const keys = {
     4 * gigabyte,
     "The most memory that all tables together may take; writes beyond it are refused with RESOURCE_EXHAUSTED."
   ),
+  "memtable.max_age": key(
+    duration(1000, 86_400_000),
+    600_000,
+    "How long a record stays in memory at most before it is written into a segment, so that the log before it can go."
+  ),
+  "segment.cache_size": key(
+    size(megabyte, terabyte),
+    64 * megabyte,
+    "The most memory for pages, indexes and filters of segments that were read lately."
+  ),
+  "segment.workers": key(
+    count(1, 64),
+    1,
+    "How many threads write and merge segments."
+  ),
+  "compaction.level0_files": key(
+    count(2, 1000),
+    4,
+    "So many flushed segments of a table are merged; so many of about one size where the strategy is tiered."
+  ),
+  "compaction.level_size": key(
+    size(megabyte, 1000 * terabyte),
+    256 * megabyte,
+    "The size that level 1 of a table may have; each level below may have ten times as much."
+  ),
+  "compaction.file_size": key(
+    size(megabyte, terabyte),
+    64 * megabyte,
+    "The size at which a merged segment is ended and the next one begun."
+  ),
+  "compaction.interval": key(
+    duration(1000, 86_400_000),
+    60_000,
+    "How often it is looked for what is due though nothing was flushed: histories end and records expire."
+  ),
+  "mvcc.history": key(
+    history,
+    { keep: "all" },
+    "How long superseded versions of new tables can be read: all, latest, or a duration; `varve retention set` changes it for a table."
+  ),
   "log.level": key(
     choice("trace", "debug", "info", "warn", "error", "none"),
     "info",
@@ -119,12 +164,8 @@ export const keyPaths = Object.keys(keys) as ReadonlyArray<KeyPath>
  * refused, because whoever sets `auth.enabled` must not believe that it is.
  */
 export const unavailable: ReadonlyArray<string> = [
-  "server.processor.",
   "server.tls.",
   "storage.s3.",
-  "segment.",
-  "compaction.",
-  "mvcc.",
   "schema.",
   "auth.",
   "quota.",

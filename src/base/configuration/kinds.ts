@@ -143,3 +143,24 @@ export const size = (least: number, most: number): Kind<number> =>
 /** Milliseconds, written with a unit: ms, s, m, h or d. */
 export const duration = (least: number, most: number): Kind<number> =>
   withUnit("a duration like 5s or 200ms", durationFactors, least, most, showDuration)
+
+/** How much of a table's past is kept. */
+export type HistoryKeep =
+  | { readonly keep: "all" }
+  | { readonly keep: "latest" }
+  | { readonly keep: "duration"; readonly micros: number }
+
+const historyDuration = duration(1, 100 * 365 * durationFactors.d)
+
+/** `all`, `latest`, or a duration. */
+export const history: Kind<HistoryKeep> = {
+  expects: `all, latest or ${historyDuration.expects}`,
+  parse: (input) => {
+    if (input === "all" || input === "latest") return { value: { keep: input } }
+    const parsed = historyDuration.parse(input)
+    return "value" in parsed
+      ? { value: { keep: "duration", micros: parsed.value * 1000 } }
+      : refuse(history.expects, input)
+  },
+  show: (value) => value.keep === "duration" ? showDuration(value.micros / 1000) : value.keep
+}

@@ -157,10 +157,13 @@ const relations = (values: Values, sourceOf: (path: KeyPath) => string): Readonl
   const problems: Array<ConfigurationProblem> = []
   const add = (path: KeyPath, message: string) =>
     problems.push({ path, source: sourceOf(path), message: `${path} (${sourceOf(path)}) ${message}` })
-  const [ingestion, query] = [values["server.ingestion.port"], values["server.query.port"]]
-  if (ingestion === query && ingestion !== 0) {
-    add("server.query.port", `is ${query}, which is server.ingestion.port too; each service needs its own port`)
-  }
+  const ports = ["server.ingestion.port", "server.query.port", "server.processor.port"] as const
+  ports.forEach((path, i) => {
+    const same = ports.slice(0, i).find((before) => values[before] === values[path])
+    if (same !== undefined && values[path] !== 0) {
+      add(path, `is ${values[path]}, which is ${same} too; each service needs its own port`)
+    }
+  })
   if (values["wal.backend"] !== values["storage.backend"]) {
     add(
       "wal.backend",

@@ -42,7 +42,7 @@ export const serve = (options: {
       )
     })
   ).pipe(
-    Command.withDescription("Run ingestion and query in this process, over an embedded engine"),
+    Command.withDescription("Run ingestion, query and the processor in this process, over an embedded engine"),
     Command.withExamples([
       { command: "varve serve --data-dir ./data" },
       { command: "varve serve --memory", description: "Nothing is kept: for trying things out" }

@@ -24,8 +24,8 @@ import { makeIngestionHandlers } from "./ingestion.ts"
 import type { Implementation } from "./method.ts"
 import { makeQueryHandlers } from "./query.ts"
 
-/** The ports that serve data, by the names of their configuration sections. */
-export const portNames = ["ingestion", "query"] as const
+/** The ports, by the names of their configuration sections. That of the processor serves health and metrics alone. */
+export const portNames = ["ingestion", "query", "processor"] as const
 
 /** See {@link portNames}. */
 export type PortName = (typeof portNames)[number]
@@ -33,7 +33,8 @@ export type PortName = (typeof portNames)[number]
 /** What each port serves. */
 export const definitions: Readonly<Record<PortName, ReadonlyArray<DescService>>> = {
   ingestion: [IngestionService as unknown as DescService],
-  query: [QueryService as unknown as DescService, AdminService as unknown as DescService]
+  query: [QueryService as unknown as DescService, AdminService as unknown as DescService],
+  processor: []
 }
 
 /** What serving needs of the engine. */

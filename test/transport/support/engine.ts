@@ -14,6 +14,7 @@ export const serveEngine = Effect.fnUntraced(function*(values: Partial<Configura
       Configuration.make({
         "server.ingestion.port": 0,
         "server.query.port": 0,
+        "server.processor.port": 0,
         "storage.backend": "memory",
         "wal.backend": "memory",
         ...values
@@ -25,6 +26,7 @@ export const serveEngine = Effect.fnUntraced(function*(values: Partial<Configura
   return {
     ingestionPort: portOf("ingestion"),
     queryPort: portOf("query"),
+    processorPort: portOf("processor"),
     ingestion: yield* connect(portOf("ingestion")),
     query: yield* connect(portOf("query"))
   }

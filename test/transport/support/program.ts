@@ -22,7 +22,7 @@ export interface Ended {
 export interface Program {
   readonly process: ChildProcess
   /** The ports, once it is ready; rejects where it ends before. */
-  readonly ports: Promise<{ readonly ingestion: number; readonly query: number }>
+  readonly ports: Promise<{ readonly ingestion: number; readonly query: number; readonly processor: number }>
   readonly ended: Promise<Ended>
   readonly out: () => string
   readonly err: () => string
@@ -44,6 +44,7 @@ export const start = (
       PATH: process.env.PATH,
       VARVE_SERVER_INGESTION_PORT: "0",
       VARVE_SERVER_QUERY_PORT: "0",
+      VARVE_SERVER_PROCESSOR_PORT: "0",
       ...options.environment
     },
     stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"]
@@ -57,13 +58,14 @@ export const start = (
   const ended = new Promise<Ended>((resolve) =>
     child.on("close", (code, signal) => resolve({ code, signal, out, err }))
   )
-  const ports = new Promise<{ ingestion: number; query: number }>((resolve, reject) => {
+  const ports = new Promise<{ ingestion: number; query: number; processor: number }>((resolve, reject) => {
     const look = (): void => {
       const ingestion = /^ingestion +http:\/\/\S+:(\d+) /m.exec(out)
       const query = /^query +http:\/\/\S+:(\d+) /m.exec(out)
+      const processor = /^processor +http:\/\/\S+:(\d+) /m.exec(out)
       // The last of the ready lines is the first call to try.
-      if (ingestion !== null && query !== null && out.includes("AdminService/CreateTenant\n")) {
-        resolve({ ingestion: Number(ingestion[1]), query: Number(query[1]) })
+      if (ingestion !== null && query !== null && processor !== null && out.includes("AdminService/CreateTenant\n")) {
+        resolve({ ingestion: Number(ingestion[1]), query: Number(query[1]), processor: Number(processor[1]) })
       }
     }
     child.stdout!.on("data", look)
