@@ -16,6 +16,7 @@ import type {
   JobReport,
   StorageAnswer,
   StorageOperation,
+  ThreadData,
   ToThread
 } from "./protocol.ts"
 import { type SegmentJobError, SegmentThreadError } from "./SegmentWorkers.ts"
@@ -31,6 +32,10 @@ const maxYoungGenerationSizeMb = 8
 export interface SegmentThreadOptions {
   /** Most megabytes of JavaScript objects; vectors and buffers lie outside of it. */
   readonly heapMegabytesMax: number
+  /** How long it has nothing to do before `onIdle` is told. */
+  readonly idleMillisMax: number
+  /** Told when the thread has had nothing to do for a while. */
+  readonly onIdle: () => void
   /** Told when the thread dies, which is to say ends without `close`. */
   readonly onDeath: (error: SegmentThreadError) => void
 }
@@ -47,16 +52,18 @@ interface ActiveJob {
 export class SegmentThread {
   private readonly worker: Worker
   private readonly jobs = new Map<number, ActiveJob>()
-  private readonly onDeath: SegmentThreadOptions["onDeath"]
+  private readonly options: SegmentThreadOptions
   private lastJob = 0
   private isClosing = false
   private uncaught: unknown
 
   /** Starts the thread. It can be given jobs at once. */
   constructor(options: SegmentThreadOptions) {
-    this.onDeath = options.onDeath
+    this.options = options
+    const data: ThreadData = { idleMillisMax: options.idleMillisMax }
     this.worker = new Worker(threadModule, {
       name: "varve-segment",
+      workerData: data,
       // Of Node's flags the thread needs none, and some that a program may be run by, --input-type, keep it from starting.
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: options.heapMegabytesMax, maxYoungGenerationSizeMb }
@@ -170,6 +177,11 @@ export class SegmentThread {
   }
 
   private hear(message: FromThread): void {
+    if (message.kind === "idle") {
+      // It may have been given a job meanwhile.
+      if (this.jobs.size === 0) this.options.onIdle()
+      return
+    }
     const active = this.jobs.get(message.job)
     // A cancelled job goes on until it hears of it.
     if (active === undefined) return
@@ -185,7 +197,7 @@ export class SegmentThread {
       active.hasEnded = true
       Deferred.doneUnsafe(active.outcome, Effect.fail(error))
     }
-    if (!this.isClosing) this.onDeath(error)
+    if (!this.isClosing) this.options.onDeath(error)
   }
 
   /** Lets the process end where it has nothing else to do. */

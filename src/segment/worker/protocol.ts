@@ -125,7 +125,14 @@ export type ToThread =
     readonly error?: PlainStorageError
   }
 
-/** What a thread says. */
+/** What a thread is started with. */
+export interface ThreadData {
+  /** How long it has nothing to do before it says so. */
+  readonly idleMillisMax: number
+}
+
+/** What a thread says. `idle`: it has had nothing to do for a while; the main thread ends it, or gives it a job. */
 export type FromThread =
+  | { readonly kind: "idle" }
   | { readonly kind: "call"; readonly job: number; readonly call: number; readonly operation: StorageOperation }
   | { readonly kind: "end"; readonly job: number; readonly outcome: JobOutcome }

@@ -18,12 +18,19 @@ export interface SegmentThreadsOptions {
   readonly workers: number
   /** Most megabytes of JavaScript objects in each. Rows and encoded bytes are not among them. */
   readonly heapMegabytesMax: number
+  /** A thread that has had nothing to do for so long is ended, with the memory that it holds. */
+  readonly idleMillisMax: number
   /** Start them now. Otherwise each is started when there is first a job for it, which then waits for it. */
   readonly isEager: boolean
 }
 
 /** What holds where nothing else is said. */
-export const segmentThreadsDefaults: SegmentThreadsOptions = { workers: 1, heapMegabytesMax: 128, isEager: false }
+export const segmentThreadsDefaults: SegmentThreadsOptions = {
+  workers: 1,
+  heapMegabytesMax: 128,
+  idleMillisMax: 10_000,
+  isEager: false
+}
 
 /**
  * Makes the service; its scope ends the threads.
@@ -35,15 +42,22 @@ export const makeSegmentThreads = Effect.fnUntraced(function*(
   options: SegmentThreadsOptions
 ): Effect.fn.Return<SegmentWorkersService, never, BlockStorage | Scope.Scope> {
   const storage = yield* BlockStorage
-  const log = yield* FiberSet.makeRuntime<never, void, never>()
+  const background = yield* FiberSet.makeRuntime<never, void, never>()
   const threads: Array<SegmentThread | undefined> = Array.from({ length: options.workers })
 
   const start = (place: number): SegmentThread => {
+    const leave = () => {
+      if (threads[place] === thread) threads[place] = undefined
+    }
     const thread = new SegmentThread({
-      heapMegabytesMax: options.heapMegabytesMax,
+      ...options,
+      onIdle: () => {
+        leave()
+        background(thread.close)
+      },
       onDeath: (error) => {
-        if (threads[place] === thread) threads[place] = undefined
-        log(Effect.logError("a thread of segments died; another one is started for the next job", error))
+        leave()
+        background(Effect.logError("a thread of segments died; another one is started for the next job", error))
       }
     })
     threads[place] = thread

@@ -8,14 +8,23 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { inspect } from "node:util"
-import { parentPort } from "node:worker_threads"
+import { parentPort, workerData } from "node:worker_threads"
 import { invariant } from "../../base/invariant.ts"
 import type { BlockStorageService } from "../../storage/BlockStorage.ts"
 import type { SegmentError } from "../SegmentError.ts"
 import type { SegmentSummary } from "../write/SegmentSummary.ts"
 import { mergeJob, writeJob } from "./jobs.ts"
 import { buffersOf, freeBuffers, fromPlainRows } from "./plainRows.ts"
-import type { FromThread, JobOrder, JobOutcome, JobReport, MergeOrder, ToThread, WriteOrder } from "./protocol.ts"
+import type {
+  FromThread,
+  JobOrder,
+  JobOutcome,
+  JobReport,
+  MergeOrder,
+  ThreadData,
+  ToThread,
+  WriteOrder
+} from "./protocol.ts"
 import { type RemoteStorage, remoteStorage } from "./remoteStorage.ts"
 
 const port = parentPort
@@ -105,13 +114,33 @@ const outcomeOf = (exit: Exit.Exit<JobReport, SegmentError>): JobOutcome => {
 const resultBuffers = (report: JobReport): ReadonlyArray<ArrayBuffer> =>
   buffersOf(report.kind === "write" ? report.order : report.rowMaps)
 
+/**
+ * An idle thread collects no garbage, and a merge leaves a good deal of it: rather than keep that, it is ended. The clock is
+ * the thread's own, and keeps no process alive.
+ */
+const sayIdle = Effect.andThen(
+  Effect.sleep((workerData as ThreadData).idleMillisMax),
+  Effect.sync(() => post({ kind: "idle" }, []))
+)
+
+let resting: Fiber.Fiber<void> | undefined
+
+/** After each job: where it was the last, the thread begins to be idle. */
+const rest = (): void => {
+  resting?.interruptUnsafe()
+  resting = jobs.size === 0 ? Effect.runFork(sayIdle) : undefined
+}
+
 const start = (job: number, order: JobOrder): void => {
+  resting?.interruptUnsafe()
   const remote = remoteStorage(job, post)
   const fiber = Effect.runFork(order.kind === "write" ? write(order, remote) : merge(order, remote))
   jobs.set(job, { remote, fiber })
   fiber.addObserver((exit) => {
     // A cancelled job is no longer there.
-    if (!jobs.delete(job)) return
+    const isWanted = jobs.delete(job)
+    rest()
+    if (!isWanted) return
     const outcome = outcomeOf(exit)
     post({ kind: "end", job, outcome }, outcome.kind === "done" ? resultBuffers(outcome.report) : [])
   })

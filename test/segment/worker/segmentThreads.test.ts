@@ -85,6 +85,27 @@ describe("threads of segments", () => {
       assert.deepStrictEqual(started.map((worker) => worker.threadId), [-1, -1, -1, -1, -1])
     })))
 
+  it.effect("that have nothing to do for a while are ended, and started again", () =>
+    withLog((lines) =>
+      Effect.scoped(Effect.gen(function*() {
+        const started = yield* startedThreads
+        const held = yield* gated(yield* makeMemoryStorage, "write")
+        const workers = yield* makeOn(held.storage, { idleMillisMax: 30 })
+        const job = yield* Effect.forkChild(workers.write(request()), { startImmediately: true })
+        yield* held.reached
+        // A job that waits is something to do.
+        yield* Effect.promise(() => new Promise((resume) => setTimeout(resume, 200)))
+        yield* held.open
+        yield* Fiber.join(job)
+        for (let times = 1; times <= 3; times++) {
+          assert.strictEqual(started.length, times)
+          yield* eventually(() => started[times - 1].threadId === -1)
+          yield* workers.write(request())
+        }
+        assert.deepStrictEqual(lines, [])
+      }))
+    ))
+
   it.effect("take the rows' memory", () =>
     Effect.scoped(Effect.gen(function*() {
       const workers = yield* makeOn(yield* makeMemoryStorage)
