@@ -30,7 +30,7 @@ export class EngineService {
   bytesNoticed = Number.POSITIVE_INFINITY
   private readonly waiting = new Set<{ readonly position: Position.Position; readonly resume: () => void }>()
 
-  constructor(state: EngineState, recovered: RecoveredFrom) {
+  constructor(state: EngineState, recovered: RecoveredFrom = { checkpoint: undefined, replayedBytes: 0 }) {
     this.state = state
     this.recovered = recovered
   }

@@ -101,6 +101,8 @@ export interface MvccService {
   readonly oldestRead: Effect.Effect<Position>
   /** When the row at a position was committed, in microseconds. */
   readonly commitTime: (position: Position) => number
+  /** The same for positions[0, count), which ascend, in one pass: out[i] becomes the time of positions[i]. */
+  readonly fillCommitTimes: (positions: Float64Array, count: number, out: Float64Array) => void
   readonly usage: () => MvccUsage
 }
 

@@ -122,6 +122,7 @@ export const makeMvcc: Effect.Effect<MvccService, never, Engine | SegmentFiles> 
     }),
     versions: (table) => state.tables.get(table),
     commitTime: (position) => state.commitTimes.timeOf(position),
+    fillCommitTimes: (positions, count, out) => state.commitTimes.fillTimes(positions, count, out),
     usage: () => {
       let memtables = 0
       let rows = 0

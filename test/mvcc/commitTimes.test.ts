@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Position from "../../src/base/position.ts"
 import { CommitTimes } from "../../src/mvcc/commitTimes.ts"
-import { receiptMicrosMax, Receipts } from "../../src/mvcc/receipts.ts"
+import { receiptMicrosMax, Receipts, receiptsMax } from "../../src/mvcc/receipts.ts"
 import { seeded } from "../support/dice.ts"
 
 describe("commit times", () => {
@@ -22,6 +22,19 @@ describe("commit times", () => {
       frames.push({ first: position + 1, last: position + span, time, whole })
       position += span
     }
+    // All at once, in whatever block they are, with positions that were never given at both ends.
+    const wanted = Float64Array.from({ length: position + 2 }, (_, at) => at).filter(() => dice.chance(0.7))
+    const filled = new Float64Array(wanted.length + 1).fill(-1)
+    times.fillTimes(wanted, wanted.length, filled)
+    wanted.forEach((at, i) => assert.strictEqual(filled[i], times.timeOf(at as Position.Position), `filled at ${at}`))
+    assert.strictEqual(filled[wanted.length], -1)
+    // As a checkpoint has them: it goes on where it ended.
+    const half = CommitTimes.of(times.blocksNow())
+    assert.deepStrictEqual(half.blocksNow(), times.blocksNow())
+    for (const each of [times, half]) each.append((position + 1) as Position.Position, 3, time, false)
+    assert.deepStrictEqual(half.blocksNow(), times.blocksNow())
+    position += 3
+    frames.push({ first: position - 2, last: position, time, whole: false })
     const step = count > 200 ? 17 : 1
     for (let at = 0; at <= position; at += step) {
       const frame = frames.find((candidate) => candidate.last >= at && candidate.first <= at)
@@ -38,7 +51,7 @@ describe("commit times", () => {
         `position at ${at}`
       )
     }
-    assert.strictEqual(times.positionAt(0), 0)
+    assert.strictEqual(times.positionAt(999), 0)
     assert.strictEqual(times.positionAt(Number.MAX_SAFE_INTEGER), position)
   })
 })
@@ -49,6 +62,27 @@ describe("receipts", () => {
     lastPosition: position as Position.Position,
     commitTime,
     contentHash: new Uint8Array(32)
+  })
+
+  it("are no more than a million, the oldest going first, and a cut through them stays as it was", () => {
+    const receipts = new Receipts()
+    const hash = new Uint8Array(32)
+    const put = (i: number) =>
+      receipts.put("t", String(i), {
+        firstPosition: i as Position.Position,
+        lastPosition: i as Position.Position,
+        commitTime: i,
+        contentHash: hash
+      })
+    for (let i = 0; i < receiptsMax + 10_000; i++) put(i)
+    assert.strictEqual(receipts.size, receiptsMax)
+    assert.isUndefined(receipts.get("t", "9999"))
+    assert.isDefined(receipts.get("t", "10000"))
+    const runs = receipts.runsNow()
+    for (let i = receiptsMax + 10_000; i < receiptsMax + 20_000; i++) put(i)
+    const cut = runs.flat()
+    assert.strictEqual(cut.length, receiptsMax)
+    assert.deepStrictEqual([cut[0].key, cut[receiptsMax - 1].key], ["t\u000010000", `t\u0000${receiptsMax + 9999}`])
   })
 
   it("are kept for a day of the log's own time, and are of one tenant", () => {
