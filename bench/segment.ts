@@ -17,10 +17,11 @@ import { Int64Vector, NumberVector, setNull, TextVector } from "../src/event/vec
 import { parseDocument } from "../src/schema/document.ts"
 import { BlockCache } from "../src/segment/BlockCache.ts"
 import { findKey, placeOf } from "../src/segment/lookup.ts"
+import { mergeSegments } from "../src/segment/merge/mergeSegments.ts"
 import { openSegment, type Segment } from "../src/segment/Segment.ts"
 import { sortRows } from "../src/segment/sortRows.ts"
 import type { SegmentRows } from "../src/segment/write/SegmentRows.ts"
-import { encodeSegment } from "../src/segment/write/SegmentWriter.ts"
+import { encodeSegment, type SegmentOwner } from "../src/segment/write/SegmentWriter.ts"
 import { makeFileStorage } from "../src/storage/fileStorage.ts"
 import { describeMachine, type Figure, formatFigure, measure, quantile } from "./harness.ts"
 import { keyOf, makeRandom, makeRows, schema as document } from "./workload.ts"
@@ -159,6 +160,41 @@ const pointReads = async (file: string, cacheBytes: number, keys: ReadonlyArray<
     return { value: quantile(times, 0.5), note: `p99 ${quantile(times, 0.99).toFixed(2)} ms` }
   })))
 
+const mergeInputs = 4
+
+/** Writes the rows as four segments by their age; keys of each are spread over all. */
+const writeParts = (folder: string, owner: SegmentOwner, { count, rows }: BenchRows): void => {
+  const order = sortRows(rows.keys, rows.positions, count)
+  const partOf = (row: number): number => Math.floor(row * mergeInputs / count)
+  for (let part = 0; part < mergeInputs; part++) {
+    const { chunks } = encodeSegment(owner, rows, order.filter((row) => partOf(row) === part))
+    fs.writeFileSync(path.join(folder, `part${part}.parquet`), Buffer.concat(chunks))
+  }
+}
+
+/** Merges what `writeParts` wrote, versions that nobody sees left out. */
+const mergeParts = (folder: string, owner: SegmentOwner, count: number) =>
+  Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const storage = yield* makeFileStorage({ root: folder })
+    const inputs = yield* Effect.forEach(
+      Array.from({ length: mergeInputs }, (_, part) => `part${part}.parquet`),
+      (name) =>
+        Effect.flatMap(storage.open(name, { readOnly: true }), (file) => openSegment(file, new BlockCache(0))).pipe(
+          Effect.map((segment) => ({ segment }))
+        )
+    )
+    const begun = process.hrtime.bigint()
+    const { outputs } = yield* mergeSegments(storage, {
+      inputs,
+      policy: { horizon: count, expiredBefore: -Infinity, dropsDeletions: true },
+      target: { owner, fileBytesMax: 64 * 2 ** 20, rowsMax: Infinity },
+      nameOf: (number) => `merged${number}.parquet`
+    })
+    const value = Number(process.hrtime.bigint() - begun) / 1e6
+    const rows = outputs.reduce((sum, { summary }) => sum + summary.rows, 0)
+    return { value, note: `${rows} rows left, ${(1000 * value / count).toFixed(2)} us a row` }
+  })))
+
 /** What to measure, and whom to tell each figure once it is there. */
 export interface SegmentBench {
   readonly rows: number
@@ -211,6 +247,13 @@ export const benchSegment = async (options: SegmentBench): Promise<ReadonlyArray
     await add("point read, pages not in the cache", "ms", () => pointReads(file, 16 * 2 ** 20, keys, false))
     await add("point read, pages in the cache", "ms", () => pointReads(file, 2 ** 30, keys, true))
     await add("point read of an absent key", "ms", () => pointReads(file, 2 ** 30, absent, true))
+
+    writeParts(folder, owner, bench)
+    await add("merge 4 overlapping segments", "ms", () => mergeParts(folder, owner, count))
+    const rewritten = new TextVector(count)
+    for (let row = 0; row < count; row++) rewritten.set(row, encodeUtf8(keyOf(row * 7919 % Math.ceil(count / 2))))
+    writeParts(folder, owner, { ...bench, rows: { ...bench.rows, keys: rewritten } })
+    await add("merge 4 segments, half superseded", "ms", () => mergeParts(folder, owner, count))
 
     const columnData = asArrays(bench, order)
     const compressors = {

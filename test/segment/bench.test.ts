@@ -4,6 +4,6 @@ import { benchSegment } from "../../bench/segment.ts"
 
 it("the benchmark of segments runs", async () => {
   const figures = await benchSegment({ rows: 6000, runs: 1, pointReads: 10 })
-  expect(figures).toHaveLength(12)
+  expect(figures).toHaveLength(14)
   expect(figures.filter(({ median }) => !(median > 0))).toEqual([])
 })
