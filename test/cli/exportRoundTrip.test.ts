@@ -1,5 +1,4 @@
 /** Random tables of every type: what `varve export` writes, `varve import` brings back as the same records. */
-import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { Dice, seedsOf } from "../support/dice.ts"
 import { randomDocument } from "../support/randomSchema.ts"
@@ -44,15 +43,12 @@ describe.each(seedsOf(3))("seed %i", (seed) => {
       const copy = `${table}-${format}`
       const file = `${table}.${format}`
       await ok("export", "--table", table, "--output", file)
-      if (format === "parquet") {
-        await ok("import", file, "--table", copy, "--register")
-        const shown = await Promise.all([table, copy].map((name) => place.varve(["schema", "show", "--table", name])))
-        expect(shown[1]).toEqual(shown[0])
-      } else {
-        await register(schema, copy)
-        await ok("import", file, "--table", copy)
-      }
-      expect(await readRecords(place, copy), path.join(place.directory, file)).toEqual(written)
+      // Parquet holds the schema.
+      if (format !== "parquet") await register(schema, copy)
+      await ok("import", file, "--table", copy, "--register")
+      const shown = await Promise.all([table, copy].map((name) => place.varve(["schema", "show", "--table", name])))
+      expect(shown[1]).toEqual(shown[0])
+      expect([format, await readRecords(place, copy)]).toEqual([format, written])
     }
   })
 })

@@ -1,4 +1,5 @@
 /** Rows off the wire into columns, and out of them as text: what the round trips of whole tables cannot single out. */
+/* oxlint-disable vitest/no-standalone-expect -- the rule does not know that seeded is a test */
 import { create, toBinary } from "@bufbuild/protobuf"
 import { describe, expect, it } from "vitest"
 import { RowVectors } from "../../src/cli/export/RowVectors.ts"

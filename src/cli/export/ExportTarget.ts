@@ -61,7 +61,11 @@ const writeAll = async (handle: FileHandle, pieces: ReadonlyArray<Uint8Array>): 
 const syncFolder = async (folder: string): Promise<void> => {
   try {
     const handle = await open(folder, "r")
-    await handle.sync().finally(() => handle.close())
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
   } catch (error) {
     // Some systems open or sync no folders: there the name is as safe as they make it.
     if (!["EISDIR", "EPERM", "EACCES", "EINVAL"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error
