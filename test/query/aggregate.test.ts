@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest"
 import * as Position from "../../src/base/position.ts"
 import { parseExpression } from "../../src/query/expression/parseExpression.ts"
+import { printExpression } from "../../src/query/expression/printExpression.ts"
 import { comparableOf } from "../../src/query/literals.ts"
 import type { AggregateFunction, AggregateRequest, Aggregation, OrderBy } from "../../src/query/Query.ts"
 import type { Value } from "../../src/query/result.ts"
@@ -71,16 +72,24 @@ const functionsFor = (column: Column): ReadonlyArray<AggregateFunction> =>
     : ["count", "min", "max", "distinct_count"]
 
 describe(`aggregates answer as the model does (VARVE_SEED=${seed})`, () => {
-  it.each([[1500, 4_000], [1500, 1e8], [9000, 1e8]])(
-    "%i rows, memtables of %i bytes",
-    async (rows, memtableBytesMax) => {
+  it.each(
+    [
+      [1500, 4_000, "memory"],
+      [1500, 1e8, "memory"],
+      [9000, 1e8, "memory"],
+      [700, 4_000, "spread"],
+      [6000, 1e8, "spread"]
+    ] as const
+  )(
+    "%i rows, memtables of %i bytes: %s",
+    async (rows, memtableBytesMax, placement) => {
       const random = new Random(seed + rows + memtableBytesMax)
-      const dataset = newDataset(random, rows, memtableBytesMax)
+      const dataset = newDataset(random, rows, memtableBytesMax, placement)
       const { table } = dataset
       const query = dataset.query()
       const columns = columnsOf(table)
       const groupable = columns.filter((column) => comparableOf(column) !== undefined)
-      for (let round = 0; round < (rows > 2000 ? 25 : 120); round++) {
+      for (let round = 0; round < (rows > 2000 ? 15 : 80); round++) {
         const groupBy = [...new Set(Array.from({ length: random.integer(4) }, () => random.pick(groupable)))]
         const figures = [
           { column: undefined, name: "count" as AggregateFunction },
@@ -126,7 +135,9 @@ describe(`aggregates answer as the model does (VARVE_SEED=${seed})`, () => {
           orderBy,
           limit
         }, anyone))
-        const context = `round ${round}: ${JSON.stringify({ groupBy: names, aggregates })}`
+        const context = `round ${round}: ${JSON.stringify({ groupBy: names, aggregates, position })} ${
+          filter === undefined ? "" : printExpression(filter)
+        }`
         expect(answer.columns.map(({ name }) => name)).toEqual(names)
         const shown = limit === 0 ? expected : expected.slice(0, limit)
         // Sums of doubles depend on their order: what is close enough stands for what was expected.

@@ -5,7 +5,7 @@ import * as Position from "../../src/base/position.ts"
 import type { OrderBy, PageAnswer, QueryRequest } from "../../src/query/Query.ts"
 import { isNested } from "../../src/schema/types.ts"
 import { anyone, Dataset, read, refused, run } from "./support/dataset.ts"
-import { newDataset, newFilter, newRow } from "./support/generate.ts"
+import { newDataset, newFilter, newRow, spread } from "./support/generate.ts"
 import { columnsOf, find } from "./support/model.ts"
 import { Random, seedOf } from "./support/random.ts"
 
@@ -27,8 +27,9 @@ const keysOf = ({ records }: PageAnswer) => records.map(({ key, position }) => `
 describe(`pages (VARVE_SEED=${seed})`, () => {
   it("neither skip nor repeat rows while rows are written", async () => {
     const random = new Random(seed)
-    for (let round = 0; round < 25; round++) {
-      const dataset = newDataset(random, 400, random.pick([3_000, 50_000]))
+    for (let round = 0; round < 30; round++) {
+      const placement = random.pick(["memory", "spread"] as const)
+      const dataset = newDataset(random, 400, random.pick([3_000, 50_000]), placement)
       const query = dataset.query()
       const filter = random.chance(0.3) ? undefined : newFilter(random, dataset, 2)
       const columns = columnsOf(dataset.table).filter(({ type }) => !isNested(type))
@@ -49,6 +50,7 @@ describe(`pages (VARVE_SEED=${seed})`, () => {
         found.push(...keysOf(page))
         cursor = page.nextCursor
         dataset.write(Array.from({ length: 20 }, () => newRow(random, dataset, 130)))
+        if (placement === "spread") spread(random, dataset)
       } while (cursor !== "")
       expect({ round, found }).toEqual({
         round,

@@ -34,19 +34,27 @@ const valuesOf = (dataset: Dataset, row: ModelVersion) =>
   dataset.columns.map((column) => valueOf(dataset.table, row, column))
 
 describe(`queries answer as the model does (VARVE_SEED=${seed})`, () => {
-  it.each([
-    { rows: 1500, memtableBytesMax: 4_000, rounds: 200 },
-    { rows: 1500, memtableBytesMax: 100_000_000, rounds: 200 },
-    // So many different notes that they are no longer kept in a dictionary.
-    { rows: 9000, memtableBytesMax: 100_000_000, rounds: 40 }
-  ])("%o", async ({ memtableBytesMax, rounds, rows }) => {
+  it.each(
+    [
+      { rows: 1500, memtableBytesMax: 4_000, rounds: 200, placement: "memory" },
+      { rows: 1500, memtableBytesMax: 100_000_000, rounds: 200, placement: "memory" },
+      // So many different notes that they are no longer kept in a dictionary.
+      { rows: 9000, memtableBytesMax: 100_000_000, rounds: 40, placement: "memory" },
+      { rows: 400, memtableBytesMax: 2_000, rounds: 80, placement: "spread" },
+      { rows: 800, memtableBytesMax: 4_000, rounds: 40, placement: "spread" },
+      { rows: 1500, memtableBytesMax: 100_000_000, rounds: 40, placement: "spread" },
+      // Row groups of several pages.
+      { rows: 9_000, memtableBytesMax: 100_000_000, rounds: 8, placement: "spread" }
+    ] as const
+  )("%o", async ({ memtableBytesMax, placement, rounds, rows }) => {
     const random = new Random(seed + rows + memtableBytesMax)
-    const dataset = newDataset(random, rows, memtableBytesMax)
+    const dataset = newDataset(random, rows, memtableBytesMax, placement)
     const query = dataset.query()
-    expect(dataset.memtables > 5).toBe(memtableBytesMax < 10_000)
+    if (placement === "memory") expect(dataset.memtables > 5).toBe(memtableBytesMax < 10_000)
+    else expect(dataset.table.segments.length).toBeGreaterThan(1)
     const { memtables } = dataset.state.tables.get(1)!
     const kinds = memtables.flatMap(({ columns }) => columns.map(({ kind }) => kind))
-    expect(new Set(kinds).has("text")).toBe(rows === 9000)
+    if (placement === "memory") expect(new Set(kinds).has("text")).toBe(rows === 9000)
     for (let round = 0; round < rounds; round++) {
       const filter = newFilter(random, dataset)
       const orderBy = newOrder(random, dataset)
@@ -106,36 +114,39 @@ describe(`queries answer as the model does (VARVE_SEED=${seed})`, () => {
     })))
   })
 
-  it("gives each key as it was at each position, and all its versions", async () => {
-    const random = new Random(seed)
-    const dataset = newDataset(random, 600, 20_000)
-    const query = dataset.query()
-    const keys = [...new Set(dataset.versions.map(({ key }) => key))]
-    for (let round = 0; round < 40; round++) {
-      const position = dataset.state.commitTimes.wholeAt(Position.make(random.integer(dataset.state.position + 1)))
-      const asOf = { kind: "position", position } as const
-      const chosen = Array.from({ length: 20 }, () => random.chance(0.1) ? "absent" : random.pick(keys))
-      const rows = new Map(dataset.rowsAt(position).map((row) => [row.key, row]))
-      const answer = await run(query.getRecords({ ...read, asOf, keys: chosen, select: [] }, anyone))
-      expect(answer.records.map(({ key, position }) => [key, position]))
-        .toEqual(chosen.flatMap((key) => rows.has(key) ? [[key, rows.get(key)!.position]] : []))
-      expect(answer.missingKeys).toEqual(chosen.filter((key) => !rows.has(key)))
+  it.each(["memory", "spread"] as const)(
+    "gives each key as it was at each position, and all versions: %s",
+    async (placement) => {
+      const random = new Random(seed)
+      const dataset = newDataset(random, 600, 20_000, placement)
+      const query = dataset.query()
+      const keys = [...new Set(dataset.versions.map(({ key }) => key))]
+      for (let round = 0; round < 40; round++) {
+        const position = dataset.state.commitTimes.wholeAt(Position.make(random.integer(dataset.state.position + 1)))
+        const asOf = { kind: "position", position } as const
+        const chosen = Array.from({ length: 20 }, () => random.chance(0.1) ? "absent" : random.pick(keys))
+        const rows = new Map(dataset.rowsAt(position).map((row) => [row.key, row]))
+        const answer = await run(query.getRecords({ ...read, asOf, keys: chosen, select: [] }, anyone))
+        expect(answer.records.map(({ key, position }) => [key, position]))
+          .toEqual(chosen.flatMap((key) => rows.has(key) ? [[key, rows.get(key)!.position]] : []))
+        expect(answer.missingKeys).toEqual(chosen.filter((key) => !rows.has(key)))
 
-      const key = random.pick(keys)
-      const versions = dataset.versions.filter((version) => version.key === key && version.position <= position)
-      const positions: Array<number> = []
-      let cursor = ""
-      do {
-        const page = await run(query.getHistory({ ...read, asOf, key, select: [], limit: 2, cursor }, anyone))
-        positions.push(...page.records.map(({ position }) => position))
-        cursor = page.nextCursor
-        for (const record of page.records) {
-          const version = versions.find(({ position }) => position === record.position)!
-          expect(record.deleted).toBe(version.deleted ?? false)
-          expect(record.values).toEqual(valuesOf(dataset, version))
-        }
-      } while (cursor !== "")
-      expect(positions).toEqual(versions.map(({ position }) => position).reverse())
+        const key = random.pick(keys)
+        const versions = dataset.versions.filter((version) => version.key === key && version.position <= position)
+        const positions: Array<number> = []
+        let cursor = ""
+        do {
+          const page = await run(query.getHistory({ ...read, asOf, key, select: [], limit: 2, cursor }, anyone))
+          positions.push(...page.records.map(({ position }) => position))
+          cursor = page.nextCursor
+          for (const record of page.records) {
+            const version = versions.find(({ position }) => position === record.position)!
+            expect(record.deleted).toBe(version.deleted ?? false)
+            expect(record.values).toEqual(valuesOf(dataset, version))
+          }
+        } while (cursor !== "")
+        expect(positions).toEqual(versions.map(({ position }) => position).reverse())
+      }
     }
-  })
+  )
 })

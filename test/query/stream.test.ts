@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import * as Position from "../../src/base/position.ts"
 import type { QueryStreamAnswer, QueryStreamRequest } from "../../src/query/Query.ts"
 import { anyone, Dataset, read, refused, run } from "./support/dataset.ts"
-import { newDataset, newFilter, newRow } from "./support/generate.ts"
+import { newDataset, newFilter, newRow, spread } from "./support/generate.ts"
 import { find } from "./support/model.ts"
 import { Random, seedOf } from "./support/random.ts"
 
@@ -34,11 +34,13 @@ const byKey = [{ column: "_key", descending: true }]
 describe(`streams (VARVE_SEED=${seed})`, () => {
   it("hold what pages hold, ordered or not, limited or not", async () => {
     const random = new Random(seed)
-    for (let round = 0; round < 30; round++) {
-      const dataset = newDataset(random, 500, random.pick([3_000, 1e7]))
+    for (let round = 0; round < 60; round++) {
+      const dataset = newDataset(random, 500, random.pick([3_000, 1e7]), random.pick(["memory", "spread"]))
       const query = dataset.query()
       const filter = random.chance(0.3) ? undefined : newFilter(random, dataset, 2)
-      const orderBy = random.chance(0.5) ? [] : [{ column: random.pick(["score", "city", "big"]), descending: true }]
+      const orderBy = random.chance(0.5)
+        ? []
+        : [{ column: random.pick(["score", "city", "big", "_key"]), descending: random.chance(0.5) }]
       const limit = random.chance(0.5) ? 0 : 1 + random.integer(100)
       const expected = find(dataset.table, dataset.rowsAt(Position.max), filter, orderBy).map(({ key }) => key)
       const count = limit === 0 ? expected.length : Math.min(limit, expected.length)
@@ -74,7 +76,7 @@ describe(`streams (VARVE_SEED=${seed})`, () => {
 
   it("are of one snapshot, and read no further than they are pulled", async () => {
     const random = new Random(seed)
-    const dataset = newDataset(random, 800, 10_000)
+    const dataset = newDataset(random, 800, 10_000, "spread")
     const expected = new Set(dataset.rowsAt(Position.max).map(({ key, position }) => `${key}@${position}`))
     const found: Array<string> = []
     let batches = 0
@@ -84,6 +86,7 @@ describe(`streams (VARVE_SEED=${seed})`, () => {
         batches++
         found.push(...answer.records.map(({ key, position }) => `${key}@${position}`))
         dataset.write([newRow(random, dataset, 250)])
+        if (random.chance(0.1)) spread(random, dataset)
       })))
     expect(batches).toBeGreaterThan(20)
     expect(found.length).toBe(expected.size)

@@ -36,12 +36,7 @@ export const segmentVisibility = Effect.fnUntraced(
     const { chunks } = block.segment.metadata.rowGroups[block.run.rowGroup]
     const bounds = chunks[Stored.positionColumn].bounds
     if (compareBound(bounds.min!, position) > 0) return () => 0
-    const begins = yield* keyBegins(block)
-    const newest = compareBound(bounds.max!, position) <= 0
-      ? begins === undefined
-        ? allRows
-        : (from: number, to: number, rows: Int32Array) => keepBegins(begins, from, to, rows)
-      : yield* newestAt(block, begins, position)
+    const newest = yield* newestAt(block, yield* keyBegins(block), position, compareBound(bounds.max!, position) <= 0)
     const living = yield* keepLiving(block, snapshot)
     const { marks } = snapshot
     return (from, to, rows) => living(rows, marks.subtract(block.base, rows, newest(from, to, rows), position))
@@ -70,17 +65,25 @@ export const keepLiving = Effect.fnUntraced(
   }
 )
 
+/** `isPast`: all rows of the row group are at or below the position. */
 const newestAt = Effect.fnUntraced(
   function*(
     block: SegmentBlock,
     begins: KeyBegins | undefined,
-    position: number
+    position: number,
+    isPast: boolean
   ): Effect.fn.Return<Visible, QueryError> {
+    if (isPast && begins === undefined) return allRows
+    // The row before may lie in another row group, and above the position where this one's rows are not.
+    const before = begins === undefined || block.base === 0
+      ? Number.POSITIVE_INFINITY
+      : yield* positionOf(block.segment, block.base - 1)
+    if (isPast) return (from, to, rows) => keepBegins(begins!, before > position, from, to, rows)
     yield* block.loadStored([Stored.positionColumn])
     const { values } = block.storedVector(Stored.positionColumn) as Int64Vector
-    if (begins === undefined) return (from, to, rows) => keepUpTo(values, position, from, to, rows)
-    const before = block.base === 0 ? Number.POSITIVE_INFINITY : yield* positionOf(block.segment, block.base - 1)
-    return (from, to, rows) => keepNewest(values, begins, before, position, from, to, rows)
+    return begins === undefined
+      ? (from, to, rows) => keepUpTo(values, position, from, to, rows)
+      : (from, to, rows) => keepNewest(values, begins, before, position, from, to, rows)
   }
 )
 
@@ -98,12 +101,19 @@ const allRows: Visible = (from, to, rows) => {
   return to - from
 }
 
-const keepBegins = ({ bits, from: offset }: KeyBegins, from: number, to: number, rows: Int32Array): number => {
+/** `isFirst`: the block's first row is the first one of its key that is seen at all, whether it begins the key or not. */
+const keepBegins = (
+  { bits, from: offset }: KeyBegins,
+  isFirst: boolean,
+  from: number,
+  to: number,
+  rows: Int32Array
+): number => {
   let kept = 0
   for (let row = from; row < to; row++) {
     const bit = offset + row
     rows[kept] = row
-    kept += (bits[bit >>> 3] >>> (bit & 7)) & 1
+    kept += ((bits[bit >>> 3] >>> (bit & 7)) & 1) | (Number(row === 0) & Number(isFirst))
   }
   return kept
 }

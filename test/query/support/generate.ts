@@ -92,9 +92,25 @@ export const newRow = (random: Random, dataset: Dataset, keys: number): NewRow =
   }
 }
 
-/** A table with updates, deletions and two schema versions, in many small memtables. */
-export const newDataset = (random: Random, rows: number, memtableBytesMax: number): Dataset => {
-  const dataset = new Dataset(memtableBytesMax)
+/** Where a dataset's rows are: all in memory, or at random in memtables, new segments and merged ones. */
+export type Placement = "memory" | "spread"
+
+/** Lets memtables become segments, and segments others, at random. */
+export const spread = (random: Random, dataset: Dataset): void => {
+  const rowGroupRows = () => random.pick([3, 17, 64, 1000, 100_000, 100_000])
+  if (random.chance(0.5)) dataset.seal()
+  while (random.chance(0.8) && dataset.flush(rowGroupRows()));
+  if (random.chance(0.25)) dataset.merge(random.pick([20, 100, 5000]), rowGroupRows())
+}
+
+/** A table with updates, deletions and two schema versions, in many small memtables, or in segments too. */
+export const newDataset = (
+  random: Random,
+  rows: number,
+  memtableBytesMax: number,
+  placement: Placement = "memory"
+): Dataset => {
+  const dataset = new Dataset(memtableBytesMax, random.pick([0, 20_000, 1 << 24]))
   dataset.register(firstSchema)
   let written = 0
   const writeUpTo = (end: number): void => {
@@ -102,6 +118,10 @@ export const newDataset = (random: Random, rows: number, memtableBytesMax: numbe
       const count = Math.min(end - written, 1 + random.integer(40))
       dataset.write(Array.from({ length: count }, () => newRow(random, dataset, rows / 3)))
       written += count
+      if (placement === "spread" && random.chance(10 / Math.sqrt(rows))) spread(random, dataset)
+      if (placement === "spread" && random.chance(20 / rows)) {
+        dataset.expire(random.pick([1_500_000_000_000_000, 1_500_000_000_000_000 + random.integer(3e8)]))
+      }
     }
   }
   writeUpTo(Math.floor(rows * 0.6))
