@@ -22,7 +22,7 @@ import { plainOwner, plainRows } from "./plainRequest.ts"
 const defaults = segmentThreadsDefaults
 
 workersConformance("one thread", 1, makeSegmentThreads(defaults))
-workersConformance("two threads, started at once", 2, makeSegmentThreads({ ...defaults, workers: 2, isEager: true }))
+workersConformance("two threads", 2, makeSegmentThreads({ ...defaults, workers: 2 }))
 mergeConformance("one thread", makeSegmentThreads(defaults))
 
 /** The threads that are started in the scope, as Node tells of them. */
