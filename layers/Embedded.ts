@@ -7,7 +7,7 @@ import type { Inspection } from "../src/administration/Inspection.ts"
 import { Configuration, type Values } from "../src/base/configuration/Configuration.ts"
 import type { Catalog } from "../src/catalog/Catalog.ts"
 import type { Ingestion } from "../src/ingestion/Ingestion.ts"
-import type { Checkpoints } from "../src/mvcc/checkpoint/Checkpoints.ts"
+import { checkpointDefaults, type Checkpoints } from "../src/mvcc/checkpoint/Checkpoints.ts"
 import type { CommitPipeline } from "../src/mvcc/CommitPipeline.ts"
 import type { Engine } from "../src/mvcc/Engine.ts"
 import type { Mvcc } from "../src/mvcc/Mvcc.ts"
@@ -94,8 +94,12 @@ export const layer = ({ directory, workers, ...options }: EmbeddedOptions): Laye
     options
   )
 
-/** In memory log files are small, and nothing is gained by allocating ahead. */
-export const memoryOptions: EngineOptions = { segmentBytes: 4 * 1024 * 1024, aheadBytes: 0 }
+/** In memory log files are small, nothing is gained by allocating ahead, and little of the log is kept for its followers. */
+export const memoryOptions: EngineOptions = {
+  segmentBytes: 4 * 1024 * 1024,
+  aheadBytes: 0,
+  logRetention: { ...checkpointDefaults.logRetention, bytesMax: 64e6 }
+}
 
 const engineOptions = (values: Values): EngineOptions => ({
   memtableBytesMax: values["memtable.size"],
@@ -119,8 +123,8 @@ export const layerConfiguration: Layer.Layer<Services, StartError, Configuration
   Effect.map(Configuration, (values): Layer.Layer<Services, StartError> =>
     values["wal.backend"] === "memory"
       ? layerOver(StorageLayer.layerMemory, SegmentWorkersLayer.layerInline, {
-        ...memoryOptions,
-        ...engineOptions(values)
+        ...engineOptions(values),
+        ...memoryOptions
       })
       : layer({
         directory: values["storage.data_dir"],

@@ -276,7 +276,11 @@ export const makeLogWriter = (
     const gone = archive === undefined
       ? storage.remove(file.name)
       : moveToArchive(storage, archive, state.logId, file)
-    return Effect.andThen(gone, storage.syncDirectory(folder))
+    return gone.pipe(
+      // An earlier try came so far, and failed to sync it.
+      Effect.catch((error) => error.reason === "NotFound" ? Effect.void : Effect.fail(error)),
+      Effect.andThen(storage.syncDirectory(folder))
+    )
   }
 
   const truncate = Effect.fnUntraced(

@@ -59,7 +59,7 @@ describe("recovery from a checkpoint", () => {
       }))
   )
 
-  seededEffect("takes the one before where the newest is damaged", 8, (dice) =>
+  seededEffect("takes the one before where the newest is damaged", 5, (dice) =>
     quiet(Effect.gen(function*() {
       const storage = yield* makeMemoryStorage
       const setting = randomSetting(dice, new Recorder())

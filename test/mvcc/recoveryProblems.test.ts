@@ -268,6 +268,32 @@ describe("the log", () => {
         }), setting)
     }))
 
+  it.live("that cannot be let go of stays for the next time", () =>
+    Effect.gen(function*() {
+      for (const archive of [false, true]) {
+        const storage = yield* makeMemoryStorage
+        const setting = { wal: { ...small.wal, archive } }
+        yield* withEngine(storage, (opened) =>
+          Effect.gen(function*() {
+            const x = yield* registerTable(opened)
+            for (let i = 0; i < 2; i++) {
+              yield* write(opened, x, 20)
+              yield* flush(opened, storage, x)
+              if (i === 1) {
+                storage.refuse = ({ kind, name }) => kind === "syncDirectory" && name === "wal" ? "Failed" : undefined
+              }
+              const { lines } = yield* logged(opened.checkpoints.write)
+              assert.lengthOf(lines, i)
+              if (i === 1) assert.match(lines[0], /^Warn log files that are no longer needed stay for now: .*wal/)
+            }
+            storage.refuse = () => undefined
+            assert.isTrue((yield* opened.checkpoints.releaseLog) > 3)
+            assert.strictEqual((yield* opened.wal.status).files, yield* logFiles(storage))
+          }), setting)
+        yield* withEngine(storage, () => Effect.void, setting)
+      }
+    }))
+
   it.live("can be read whole from its archive, file by file, and what is left is sound", () =>
     Effect.gen(function*() {
       const storage = yield* makeMemoryStorage

@@ -13,7 +13,7 @@
  * On disk: do not change; a new layout is a new version of the checkpoint.
  */
 import { FormatError } from "../../base/byteCursor.ts"
-import { decodeUtf8, encodeUtf8 } from "../../base/bytes.ts"
+import { encodeUtf8 } from "../../base/bytes.ts"
 import * as Position from "../../base/position.ts"
 import { getUint64, setUint64 } from "../../wal/format.ts"
 import type { KeptReceipt } from "../receipts.ts"
@@ -57,6 +57,8 @@ export const receiptsOf = ({ entries, payload }: Section): ReadonlyArray<KeptRec
   const layout = layoutOf(entries)
   if (payload.length < layout.keys) throw new FormatError(`${payload.length} bytes do not hold ${entries} receipts`)
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length)
+  // Decodes short texts several times faster than a TextDecoder.
+  const text = Buffer.from(payload.buffer, payload.byteOffset, payload.length)
   const receipts: Array<KeptReceipt> = []
   let at = layout.keys
   for (let i = 0; i < entries; i++) {
@@ -68,7 +70,7 @@ export const receiptsOf = ({ entries, payload }: Section): ReadonlyArray<KeptRec
       commitTime: getUint64(view, layout.times + 8 * i),
       // Copied: the payload goes.
       contentHash: payload.slice(hash, hash + hashBytes),
-      key: decodeUtf8(payload.subarray(at, end))
+      key: text.toString("utf8", at, end)
     })
     at = end
   }
