@@ -4,10 +4,11 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { AdminService } from "../../src/transport/grpc/generated/varve/v1/admin_pb.ts"
 import { IngestionService } from "../../src/transport/grpc/generated/varve/v1/ingestion_pb.ts"
+import { QueryService } from "../../src/transport/grpc/generated/varve/v1/query_pb.ts"
 import { checkHealth, type Dependency } from "../../src/transport/health.ts"
 import { otherTenants, TenantTotals } from "../../src/transport/metrics/tenantTotals.ts"
 import * as Readiness from "../../src/transport/readiness.ts"
-import { call } from "./support/bridge.ts"
+import { call, connect, encodeRequest, openServerStream, pathOf, statusOfStream } from "./support/bridge.ts"
 import { serveEngine } from "./support/engine.ts"
 
 const get = (port: number, path: string, init: RequestInit = {}) =>
@@ -17,10 +18,16 @@ const get = (port: number, path: string, init: RequestInit = {}) =>
   })
 
 describe("HTTP", () => {
-  it.live("tells health, liveness and readiness on both ports", () =>
+  it.live("tells health, liveness and readiness on every port", () =>
     Effect.gen(function*() {
-      const { ingestionPort, queryPort } = yield* serveEngine()
-      for (const [service, port] of [["ingestion", ingestionPort], ["query", queryPort]] as const) {
+      const { ingestionPort, processorPort, queryPort } = yield* serveEngine()
+      for (
+        const [service, port] of [
+          ["ingestion", ingestionPort],
+          ["query", queryPort],
+          ["processor", processorPort]
+        ] as const
+      ) {
         const health = yield* get(port, "/health")
         expect(health.status).toBe(200)
         expect(health.headers.get("content-type")).toBe("application/json")
@@ -29,7 +36,9 @@ describe("HTTP", () => {
           service,
           status: "serving",
           state: "ready",
-          dependencies: [{ name: "log", status: "serving" }, { name: "commit pipeline" }, { name: "memory" }]
+          dependencies: [{ name: "log", status: "serving" }, { name: "commit pipeline" }, { name: "memory" }, {
+            name: "processor"
+          }]
         })
         expect(JSON.parse((yield* get(port, "/live")).body)).toEqual({ service, live: true })
         expect(JSON.parse((yield* get(port, "/ready")).body)).toEqual({ service, state: "ready" })
@@ -107,6 +116,58 @@ describe("/metrics", () => {
         ]
       ) expect([name, value(body, name)! > 0]).toEqual([name, true])
       expect(value(body, "varve_event_loop_delay_seconds", { percentile: "99" })).toBeGreaterThanOrEqual(0)
+    }))
+
+  it.live("tells of segments by level, flushes, merges, checkpoints and the cache, on the processor's port too", () =>
+    Effect.gen(function*() {
+      const server = yield* serveEngine()
+      const target = { tenantId: "t", table: "x" }
+      const definition = JSON.stringify({ columns: [{ name: "n", type: "int64" }] })
+      yield* call(server.query, AdminService.method.registerSchema, { ...target, definition })
+      const metrics = Effect.map(get(server.processorPort, "/metrics"), ({ body }) => body)
+      const before = yield* metrics
+      expect(value(before, "varve_flushes_total")).toBe(0)
+      expect(value(before, "varve_segments", { level: "0" })).toBe(undefined)
+      for (let round = 0; round < 2; round++) {
+        yield* call(server.ingestion, IngestionService.method.ingestBatch, {
+          ...target,
+          records: Array.from({ length: 100 }, (_, n) => ({
+            key: `k${n}`,
+            payload: { case: "data" as const, value: { n: n + round } }
+          }))
+        })
+        yield* call(server.query, AdminService.method.flush, target)
+      }
+      const flushed = yield* metrics
+      expect(value(flushed, "varve_flushes_total")).toBe(2)
+      expect(value(flushed, "varve_flushed_rows_total")).toBe(200)
+      expect(value(flushed, "varve_flush_seconds_total")).toBeGreaterThan(0)
+      expect(value(flushed, "varve_segments", { level: "0" })).toBe(2)
+      expect(value(flushed, "varve_segment_rows", { level: "0" })).toBe(200)
+      expect(value(flushed, "varve_segment_bytes", { level: "0" })).toBe(value(flushed, "varve_flushed_bytes_total"))
+      expect(value(flushed, "varve_checkpoint_age_seconds")).toBe(0)
+
+      const client = yield* connect(server.queryPort)
+      const stream = openServerStream(
+        client,
+        pathOf(AdminService.method.compact),
+        encodeRequest(AdminService.method.compact, { ...target, full: true })
+      )
+      stream.resume()
+      expect((yield* Effect.promise(() => statusOfStream(stream))).code).toBe(0)
+      yield* call(server.query, AdminService.method.writeCheckpoint, {})
+      yield* call(server.query, QueryService.method.getRecord, { ...target, key: "k5" })
+      const merged = yield* metrics
+      expect(value(merged, "varve_compactions_total")).toBe(1)
+      expect(value(merged, "varve_compaction_rows_total")).toBe(200)
+      expect(value(merged, "varve_compaction_seconds_total")).toBeGreaterThan(0)
+      expect(value(merged, "varve_segments_removed_total")).toBe(2)
+      expect(value(merged, "varve_segments", { level: "0" })).toBe(0)
+      expect(value(merged, "varve_checkpoints_total")).toBe(1)
+      expect(value(merged, "varve_checkpoint_position")).toBe(value(merged, "varve_position"))
+      expect(value(merged, "varve_cache_misses_total")).toBeGreaterThan(0)
+      expect(value(merged, "varve_cache_bytes")).toBeGreaterThan(0)
+      expect(value(merged, "varve_processor_failing")).toBe(0)
     }))
 
   it.live("are in the format of Prometheus: each series described once, with our prefix and a unit", () =>

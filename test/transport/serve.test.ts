@@ -98,9 +98,10 @@ describe("starting", () => {
       expect(lines[2]).toMatch(
         /^query +http:\/\/127\.0\.0\.1:\d+ +gRPC varve\.v1\.QueryService, varve\.v1\.AdminService;/
       )
+      expect(lines[3]).toMatch(/^processor +http:\/\/127\.0\.0\.1:\d+ +gRPC grpc\.health\.v1\.Health; HTTP \/health/)
       const answer = yield* Effect.promise(() =>
         new Promise<string>((resolve) =>
-          execFile("sh", ["-c", lines[4]], { cwd: path.join(import.meta.dirname, "../..") }, (_error, out) =>
+          execFile("sh", ["-c", lines[5]], { cwd: path.join(import.meta.dirname, "../..") }, (_error, out) =>
             resolve(out))
         )
       )
@@ -389,7 +390,12 @@ describe("stopping", () => {
       dataDirectory: undefined,
       host: undefined,
       insecure: false,
-      environment: { VARVE_SERVER_INGESTION_PORT: "0", VARVE_SERVER_QUERY_PORT: "0", VARVE_SERVER_PROCESSOR_PORT: "0", VARVE_LOG_FORMAT: "logfmt" }
+      environment: {
+        VARVE_SERVER_INGESTION_PORT: "0",
+        VARVE_SERVER_QUERY_PORT: "0",
+        VARVE_SERVER_PROCESSOR_PORT: "0",
+        VARVE_LOG_FORMAT: "logfmt"
+      }
     } as const
     return Effect.gen(function*() {
       const errors = vi.spyOn(console, "error").mockImplementation(() => {})

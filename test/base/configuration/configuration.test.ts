@@ -123,6 +123,12 @@ describe("values", () => {
       "varve.yaml: wal.sync_interval takes a duration like 5s or 200ms, from 1ms to 1m, not 100"
     ],
     ["wal: {archive: yes}", "varve.yaml: wal.archive takes true or false, not \"yes\""],
+    [
+      "mvcc: {history: forever}",
+      "varve.yaml: mvcc.history takes all, latest or a duration like 5s or 200ms, from 1ms to 36500d, not \"forever\""
+    ],
+    ["segment: {workers: 0}", "varve.yaml: segment.workers takes a whole number from 1 to 64, not 0"],
+    ["compaction: {level0_files: 1}", "varve.yaml: compaction.level0_files takes a whole number from 2 to 1000, not 1"],
     ["server: 8080", "varve.yaml: server must hold keys with values, as in `server: {host: ...}`"],
     ["[1, 2]", "varve.yaml: varve.yaml must hold keys with values, as in `server: {host: ...}`"]
   ])("refuses %s", (yaml, message) => expect(messagesOf(fromYaml(yaml))).toEqual([message]))
@@ -147,7 +153,10 @@ describe("unknown keys", () => {
     ["bananas: 3", "varve.yaml: bananas is not a configuration key"],
     ["auth: {enabled: true}", "varve.yaml: auth is not available in this version; remove it"],
     ["server: {tls: {cert: x}}", "varve.yaml: server.tls is not available in this version; remove it"],
-    ["server: {processor: {port: 1}}", "varve.yaml: server.processor is not available in this version; remove it"],
+    [
+      "compaction: {level_sise: 1GB}",
+      "varve.yaml: compaction.level_sise is not a configuration key; did you mean compaction.level_size?"
+    ],
     ["quota: {rows: 3}", "varve.yaml: quota is not available in this version; remove it"],
     [
       "storage: {backend: s3}\nwal: {backend: s3}",
