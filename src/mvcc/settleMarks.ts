@@ -69,7 +69,8 @@ const settleMemtable = Effect.fnUntraced(
     const candidates = yield* oldestOfMemtable(memtable, end, older)
     if (candidates.length > 0) {
       const { keys, rows } = yield* sortKeys(memtable.keys, candidates)
-      const order = rows.map((_, i) => i)
+      const order = new Int32Array(rows.length)
+      for (let i = 0; i < order.length; i++) order[i] = i
       yield* markOlder(files, older, new HashedKeys(keys, rows.length), order, (i) => memtable.positions[rows[i]])
     }
     memtable.settled = end
@@ -79,24 +80,37 @@ const settleMemtable = Effect.fnUntraced(
 /** Rows of a memtable that are to be settled, without those whose keys are beyond all that segments hold. */
 const oldestOfMemtable = Effect.fnUntraced(
   function*(memtable: Memtable, end: number, older: ReadonlyArray<TableSegment>) {
-    const rows = new Int32Array(older.length === 0 ? 0 : end - memtable.settled)
-    let count = 0
-    if (rows.length === 0) return rows
+    const { settled } = memtable
+    if (older.length === 0) return new Int32Array(0)
     const bounds = outerBounds(older)
-    for (let from = memtable.settled; from < end; from += sliceRows) {
-      if (from > memtable.settled) yield* Effect.yieldNow
-      const { keys, previous } = memtable
-      for (let row = from; row < Math.min(end, from + sliceRows); row++) {
-        // A row with an older one in the memtable leaves the segments' rows to that one.
-        if (previous[row] >= 0) continue
-        // Keys that grow as time goes on are above all that was flushed: this comparison is all that they cost.
-        if (compareKeys(keys, row, bounds, 1) > 0 || compareKeys(keys, row, bounds, 0) < 0) continue
-        rows[count++] = row
-      }
+    const rows = new Int32Array(end - settled)
+    let count = 0
+    for (let from = settled; from < end; from += sliceRows) {
+      if (from > settled) yield* Effect.yieldNow
+      count += oldestOfSlice(memtable, from, Math.min(end, from + sliceRows), bounds, rows.subarray(count))
     }
     return rows.slice(0, count)
   }
 )
+
+/** The same of its rows [from, end); writes them to `rows` and returns how many they are. */
+const oldestOfSlice = (
+  { keys, previous }: Memtable,
+  from: number,
+  end: number,
+  bounds: TextVector,
+  rows: Int32Array
+): number => {
+  let count = 0
+  for (let row = from; row < end; row++) {
+    // A row with an older one in the memtable leaves the segments' rows to that one.
+    if (previous[row] >= 0) continue
+    // Keys that grow as time goes on are above all that was flushed: this comparison is all that they cost.
+    if (compareKeys(keys, row, bounds, 1) > 0 || compareKeys(keys, row, bounds, 0) < 0) continue
+    rows[count++] = row
+  }
+  return count
+}
 
 /** The smallest and the largest key of segments. */
 const outerBounds = (segments: ReadonlyArray<TableSegment>): TextVector => {

@@ -27,10 +27,11 @@ export interface SortedKeys {
  */
 export const sortKeys = Effect.fnUntraced(
   function*(source: TextVector, rows: Int32Array): Effect.fn.Return<SortedKeys> {
-    const areSorted = yield* ascend(source, rows)
+    const slices = slicesOf(rows)
+    const areSorted = yield* ascend(source, slices)
     const sorted = { keys: new TextVector(rows.length), rows: new Int32Array(rows.length) }
     let count = 0
-    for (const bucket of areSorted ? slices(rows) : yield* dealOut(source, rows)) {
+    for (const bucket of areSorted ? slices : yield* dealOut(source, rows, slices)) {
       if (count > 0) yield* Effect.yieldNow
       const next = areSorted
         ? { keys: gatherText(source, bucket, 0, bucket.length), rows: bucket }
@@ -43,55 +44,88 @@ export const sortKeys = Effect.fnUntraced(
   }
 )
 
-const slices = (rows: Int32Array): ReadonlyArray<Int32Array> =>
+/** Rows, as many at a time as are gone through in one go. */
+const slicesOf = (rows: Int32Array): ReadonlyArray<Int32Array> =>
   Array.from(
     { length: Math.ceil(rows.length / bucketKeys) },
     (_, i) => rows.subarray(i * bucketKeys, (i + 1) * bucketKeys)
   )
 
 /** Whether keys ascend already. */
-const ascend = Effect.fnUntraced(function*(source: TextVector, rows: Int32Array) {
-  for (let i = 1; i < rows.length; i++) {
-    if (compareKeys(source, rows[i - 1], source, rows[i]) > 0) return false
-    if (i % bucketKeys === 0) yield* Effect.yieldNow
+const ascend = Effect.fnUntraced(function*(source: TextVector, slices: ReadonlyArray<Int32Array>) {
+  let last: number | undefined
+  for (const slice of slices) {
+    if (last !== undefined) yield* Effect.yieldNow
+    if (!ascendFrom(source, last ?? slice[0], slice)) return false
+    last = slice[slice.length - 1]
   }
   return true
 })
+
+const ascendFrom = (source: TextVector, last: number, rows: Int32Array): boolean => {
+  let before = last
+  for (const row of rows) {
+    if (compareKeys(source, before, source, row) > 0) return false
+    before = row
+  }
+  return true
+}
 
 const sortBucket = (source: TextVector, rows: Int32Array): SortedKeys => {
   const count = rows.length
   const keys = gatherText(source, rows, 0, count)
   // Distinct keys need no positions.
   const order = sortRows(keys, new Float64Array(count), count)
-  return { keys: gatherText(keys, order, 0, count), rows: order.map((row) => rows[row]) }
+  const sorted = { keys: gatherText(keys, order, 0, count), rows: new Int32Array(count) }
+  for (let i = 0; i < count; i++) sorted.rows[i] = rows[order[i]]
+  return sorted
 }
 
 /** Buckets of rows; all keys of one come before all keys of the next. */
-const dealOut = Effect.fnUntraced(function*(source: TextVector, rows: Int32Array) {
-  const count = Math.ceil(rows.length / bucketKeys)
-  if (count <= 1) return [rows]
-  const sampled = count * sampledPerBucket
-  const sample = sortBucket(
-    source,
-    Int32Array.from({ length: sampled }, (_, i) => rows[Math.floor(i * rows.length / sampled)])
-  )
-  const bucketOf = new Uint16Array(rows.length)
-  const sizes = new Int32Array(count)
+const dealOut = Effect.fnUntraced(
+  function*(source: TextVector, rows: Int32Array, slices: ReadonlyArray<Int32Array>) {
+    const count = slices.length
+    if (count === 1) return slices
+    const sampled = count * sampledPerBucket
+    const sample = Int32Array.from({ length: sampled }, (_, i) => rows[Math.floor(i * rows.length / sampled)])
+    // Every bucket but the first begins with a key of the sample.
+    const begins = gatherText(
+      sortBucket(source, sample).keys,
+      Int32Array.from({ length: count }, (_, i) => i * sampledPerBucket),
+      0,
+      count
+    )
+    const bucketOf = new Int32Array(rows.length)
+    const sizes = new Int32Array(count)
+    for (let i = 0; i < count; i++) {
+      findBuckets(source, slices[i], begins, count, bucketOf.subarray(i * bucketKeys), sizes)
+      yield* Effect.yieldNow
+    }
+    const buckets = Array.from(sizes, (size) => new Int32Array(size))
+    sizes.fill(0)
+    for (let i = 0; i < rows.length; i++) buckets[bucketOf[i]][sizes[bucketOf[i]]++] = rows[i]
+    return buckets
+  }
+)
+
+/** For each row, the last of `count` buckets that does not begin above its key; counts them in `sizes`. */
+const findBuckets = (
+  source: TextVector,
+  rows: Int32Array,
+  begins: TextVector,
+  count: number,
+  bucketOf: Int32Array,
+  sizes: Int32Array
+): void => {
   for (let i = 0; i < rows.length; i++) {
-    // The last bucket whose first key is not above the key; the first one begins with everything.
     let low = 0
     let high = count
     while (high - low > 1) {
       const middle = (low + high) >>> 1
-      if (compareKeys(sample.keys, middle * sampledPerBucket, source, rows[i]) <= 0) low = middle
+      if (compareKeys(begins, middle, source, rows[i]) <= 0) low = middle
       else high = middle
     }
     bucketOf[i] = low
     sizes[low]++
-    if (i % bucketKeys === 0) yield* Effect.yieldNow
   }
-  const buckets = Array.from(sizes, (size) => new Int32Array(size))
-  sizes.fill(0)
-  for (let i = 0; i < rows.length; i++) buckets[bucketOf[i]][sizes[bucketOf[i]]++] = rows[i]
-  return buckets
-})
+}

@@ -88,7 +88,7 @@ const check = (dice: Dice, table: SegmentTable): void => {
 describe("marks of segments", () => {
   seededEffect(
     "are right whatever is written, flushed, merged, moved and forgotten",
-    150,
+    30,
     Effect.fnUntraced(function*(dice) {
       const table = yield* makeSegmentTable(dice.pick([1, 40_000, 1 << 30]))
       const keys = dice.pick([3, 20, 200])

@@ -1,7 +1,7 @@
 /** Finding many keys at once, against a Map of the first row of each key. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { compareBytes, encodeUtf8 } from "../../src/base/bytes.ts"
+import { encodeUtf8 } from "../../src/base/bytes.ts"
 import { Int64Vector, NumberVector, setNull, TextVector } from "../../src/event/vector.ts"
 import { BlockCache } from "../../src/segment/BlockCache.ts"
 import { HashedKeys } from "../../src/segment/HashedKeys.ts"
@@ -65,17 +65,15 @@ const assertFinds = Effect.fnUntraced(
     const source = vectorOf(distinct)
     const { keys, rows } = yield* sortKeys(source, Int32Array.from(distinct, (_, i) => i))
     const sorted = Array.from(rows, (row) => distinct[row])
-    assert.deepStrictEqual(
-      sorted,
-      [...distinct].sort((left, right) => compareBytes(encodeUtf8(left), encodeUtf8(right)))
-    )
+    const expected = distinct.map((key) => Buffer.from(key)).sort(Buffer.compare)
+    assert.strictEqual(sorted.join(), expected.join())
     const from = dice.below(2)
     const end = Math.max(from, sorted.length - dice.below(2))
     const hashed = new HashedKeys(keys, sorted.length)
     // A second time with the hashes known, and from the cache.
     for (let time = 0; time < 2; time++) {
       const found = yield* probeKeys(segment, hashed, rows.map((_, i) => i), from, end)
-      assert.deepStrictEqual([...found], sorted.slice(from, end).map((key) => first.get(key) ?? -1))
+      assert.strictEqual(found.join(), sorted.slice(from, end).map((key) => first.get(key) ?? -1).join())
     }
   }
 )
@@ -83,7 +81,7 @@ const assertFinds = Effect.fnUntraced(
 describe("probing a segment for many keys", () => {
   seededEffect(
     "finds the newest row of each key",
-    40,
+    20,
     Effect.fnUntraced(function*(dice) {
       const distinct = dice.pick([1, 5, 100])
       const nameOf = (i: number) => dice.seed % 3 === 0 ? "x".repeat(i % 50) + String.fromCodePoint(97 + i) : `key ${i}`
@@ -98,13 +96,13 @@ describe("probing a segment for many keys", () => {
 
   seededEffect(
     "finds it in pages that hold few of the keys, many, or one key alone",
-    2,
+    1,
     Effect.fnUntraced(function*(dice) {
       const keys = dice.times(45_000, () => `key ${2 * dice.below(40_000)}`)
       // Versions of one key that fill more than a page and begin in the row group before.
       for (let i = 0; i < 9000; i++) keys.push("key 5")
       const { first, segment } = yield* makeSegment(dice.shuffle(keys), dice.pick([20_000, 100_000]), 1 << 22)
-      for (const count of [1, 30, 1000, 60_000]) {
+      for (const count of [1, 1000, 40_000]) {
         yield* assertFinds(dice, segment, first, ["key 5", ...dice.times(count, () => `key ${dice.below(80_000)}`)])
       }
     })
