@@ -36,9 +36,9 @@ export const isReadAsStored = (column: Column, stored: StoredColumn | undefined)
 export const vectorAs = (column: Column, stored: StoredColumn | undefined, count: number): StoredVector =>
   stored === undefined
     ? constant(column, count)
-    : isReadAsStored(column, stored)
-    ? stored.vector
-    : filled(column, stored.vector, count)
+    : stored.vector.hasNulls && isFilled(column, stored.column)
+    ? filled(column, stored.vector, count)
+    : stored.vector
 
 /** Every row holds the default, or null where there is none. */
 const constant = (column: Column, count: number): StoredVector => {
