@@ -141,6 +141,7 @@ describe(`${rows.toLocaleString("en")} flights with ${limitMegabytes} MB of memo
     const answers = await askAll()
 
     started = performance.now()
+    await varve(["flush", ...table])
     await varve(["compact", "--tenant", "demo", "--full"])
     tell(
       `merged in ${((performance.now() - started) / 1000).toFixed(1)} s, ${(residentBytes() / 2 ** 20).toFixed(0)} MiB`

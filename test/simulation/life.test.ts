@@ -68,12 +68,17 @@ const intentOf = (tableId: number, { expectedVersion, idempotencyKey, rows }: Op
   transactional: false
 })
 
+/** 0 where the key is not there, or deleted. */
+const currentVersion = (model: VersionModel, key: string): number => {
+  const newest = model.at(key, Infinity)
+  return newest === undefined || newest.value === null ? 0 : newest.position
+}
+
 /** Writes one row under the condition that its key is as the model knows it, or is not. */
 const writeExpecting = Effect.fnUntraced(function*(life: Life, open: Array<OpenBatch>) {
   const { dice, model } = life
   const key = dice.pick(model.keys)
-  const newest = model.at(key, Infinity)
-  const current = newest === undefined || newest.value === null ? 0 : newest.position
+  const current = currentVersion(model, key)
   const isRight = dice.chance(0.5)
   const expectedVersion = (isRight ? current : current + 1) as Position
   const isThere = yield* write(life, open, [[key, `expected ${expectedVersion}`]], { expectedVersion })
@@ -164,8 +169,8 @@ const live = Effect.fnUntraced(function*(life: Life) {
     if (model.keys.length === 0) continue
     if (dice.chance(0.3)) yield* writeExpecting(life, open)
     if (isDead()) break
-    const read = dice.chance(0.5) ? model.position : dice.between(Math.max(1, horizon), Math.max(1, model.position))
-    if (read < horizon) continue
+    const newest = engine.mvcc.position()
+    const read = dice.chance(0.5) ? newest : dice.between(Math.max(1, horizon), newest)
     const checked = yield* Effect.exit(Effect.andThen(check(life, read), checkHistory(life)))
     if (Exit.isFailure(checked) && !isDead()) {
       const now = engine.catalog.table("t", "x")!.horizon
@@ -179,10 +184,35 @@ const live = Effect.fnUntraced(function*(life: Life) {
 /** After a crash: what was open is asked for again, under the same idempotency key. */
 const resolve = Effect.fnUntraced(function*({ engine, model, tableId }: Life, open: ReadonlyArray<OpenBatch>) {
   for (const batch of open) {
-    const receipt = yield* engine.pipeline.commit(intentOf(tableId, batch))
-    model.write(receipt.firstPosition, batch.rows)
+    const [[key]] = batch.rows
+    const { expectedVersion } = batch
+    const written = yield* Effect.exit(engine.pipeline.commit(intentOf(tableId, batch)))
+    if (expectedVersion !== undefined && expectedVersion !== currentVersion(model, key)) {
+      assert.isTrue(Exit.isFailure(written), `${expectedVersion} of ${key} was never its version`)
+    } else model.write((yield* written).firstPosition, batch.rows)
   }
 })
+
+/** Another history, another way of merging. */
+const configure = (dice: Dice, { pipeline }: OpenEngine, tableId: number) =>
+  pipeline.commit({
+    kind: "catalog",
+    propose: () => ({
+      kind: "TableConfigured",
+      tableId,
+      settings: {
+        history: dice.pick([{ keep: "all" }, { keep: "latest" }, { keep: "duration", micros: dice.below(20_000) }]),
+        ttlMicros: null,
+        compaction: dice.pick([
+          { strategy: "leveled" },
+          { strategy: "leveled" },
+          { strategy: "tiered" },
+          { strategy: "time-window", windowMicros: 5000 }
+        ]),
+        indexes: []
+      }
+    })
+  })
 
 const round = Effect.fnUntraced(function*(seed: number) {
   const dice = new Dice(seed)
@@ -202,13 +232,19 @@ const round = Effect.fnUntraced(function*(seed: number) {
       scope
     )
     const processor = yield* Scope.provide(
-      openProcessor(engine, current, { memtableAgeMax: Duration.infinity }),
+      openProcessor(engine, current, {
+        memtableAgeMax: Duration.infinity,
+        level0Files: dice.between(2, 5),
+        level1Bytes: dice.pick([5000, 30_000]),
+        fileBytesMax: dice.pick([3000, 10_000])
+      }),
       scope
     )
     const tableId = yield* registerTable(engine)
+    if (dice.chance(0.7)) yield* configure(dice, engine, tableId)
     const life: Life = { dice, engine, processor, model, tableId, isDead: () => found !== undefined }
     yield* resolve(life, open)
-    for (let i = 0; i < 4 && model.keys.length > 0; i++) yield* check(life, model.position)
+    for (let i = 0; i < 4 && model.keys.length > 0; i++) yield* check(life, engine.mvcc.position())
     let countdown = dice.chance(0.7) ? dice.between(1, 400) : Infinity
     current.refuse = () => {
       if (--countdown === 0) found ??= current.crashClone(dice.seed)
