@@ -124,16 +124,21 @@ export class Recorder extends Gate {
     const gated = super.before(wal)
     // What was on its way when a former life ended is there or is not; those positions are given again.
     for (const position of this.frames.keys()) if (position > wal.writtenPosition) this.frames.delete(position)
+    let isPoisoned = false
     return Object.defineProperty(Object.create(gated) as WalService, "append", {
       value: ((frames, options) =>
         Effect.suspend(() => {
           let position = wal.writtenPosition + 1
-          for (const frame of frames) {
+          // A group that failed may be there; those behind it never get so far.
+          for (const frame of isPoisoned ? [] : frames) {
             const payload = new Uint8Array(Buffer.concat(frame.payload))
             this.frames.set(position, { frame, payload, commitTime: options.commitTime })
             position += frame.span
           }
-          return gated.append(frames, options)
+          return Effect.onError(gated.append(frames, options), () =>
+            Effect.sync(() => {
+              isPoisoned = true
+            }))
         })) satisfies WalService["append"]
     })
   }
