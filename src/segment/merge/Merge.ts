@@ -76,30 +76,27 @@ export class Merge {
   fill(piece: Piece, rowsMax: number, isRestOfKey: boolean): Cursor | undefined {
     if (this.picks.length < rowsMax) this.picks = new Uint16Array(rowsMax)
     for (;;) {
-      const stopped = this.takeUntil(piece, rowsMax, isRestOfKey)
+      const cursor = this.takeUntil(piece, rowsMax, isRestOfKey)
       this.copy(piece)
-      if (stopped === undefined || stopped.row < stopped.rows)
-        return stopped?.loaded === undefined
-          ? stopped
-          : undefined
+      if (cursor === undefined || cursor.row < cursor.rows) return cursor
       this.queue.shift()
-      if (stopped.nextRowGroup()) this.enqueue(stopped)
+      if (cursor.nextRowGroup()) this.enqueue(cursor)
     }
   }
 
-  /** Takes rows until a row group ends, or is needed, or the piece is full; gives the cursor that this is due to. */
+  /** Takes rows until the piece is full; gives the cursor whose row group ended before that, or is needed. */
   private takeUntil(piece: Piece, rowsMax: number, isRestOfKey: boolean): Cursor | undefined {
     const { queue } = this
     const limit = this.limitOf(piece, rowsMax)
     const max = limit - piece.count
     const ending = isRestOfKey ? 0 : this.rowsLeft <= max ? max : max - Math.floor(limit / endingPart)
-    while (queue.length > 0) {
+    while (queue.length > 0 && this.picked < max && (this.picked < ending || this.isWithinKey)) {
       const first = queue[0]
       if (first.loaded === undefined) return first
       const end = queue.length === 1 ? first.rows : first.rowsBefore(queue[1])
       first.row = this.take(first, first.loaded, end, ending, max)
-      if (first.row < end || end === first.rows) return first
-      this.placeFirst(2)
+      if (first.row === first.rows) return first
+      if (first.row === end) this.placeFirst(2)
     }
     return undefined
   }

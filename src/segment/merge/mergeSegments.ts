@@ -46,9 +46,9 @@ export interface MergeInput {
 export interface MergeTarget {
   /** The table, with the latest version of its schema. */
   readonly owner: SegmentOwner
-  /** About the most bytes of a file. One that holds a key with many versions may have more. */
+  /** About the most bytes of a file: a file ends with a row group, and with a key. */
   readonly fileBytesMax: number
-  /** The most rows of a file, unless versions of one key are more. */
+  /** The most rows of a file, but for those that are left of its last key. */
   readonly rowsMax: number
   /** The most rows of a row group; by default those of the format. */
   readonly rowGroupRowsMax?: number
