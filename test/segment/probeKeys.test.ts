@@ -65,7 +65,7 @@ const assertFinds = Effect.fnUntraced(
     const source = vectorOf(distinct)
     const { keys, rows } = yield* sortKeys(source, Int32Array.from(distinct, (_, i) => i))
     const sorted = Array.from(rows, (row) => distinct[row])
-    const expected = distinct.map((key) => Buffer.from(key)).sort(Buffer.compare)
+    const expected = distinct.map((key) => Buffer.from(key)).sort((left, right) => Buffer.compare(left, right))
     assert.strictEqual(sorted.join(), expected.join())
     const from = dice.below(2)
     const end = Math.max(from, sorted.length - dice.below(2))
@@ -143,7 +143,9 @@ describe("sorting many keys", () => {
       const shuffled = style === 1 ? names : dice.shuffle(names)
       const source = vectorOf(shuffled)
       const { keys, rows } = yield* sortKeys(source, Int32Array.from(shuffled, (_, i) => i).filter((i) => i % 5 > 0))
-      const expected = shuffled.filter((_, i) => i % 5 > 0).map((name) => Buffer.from(name)).sort(Buffer.compare)
+      const expected = shuffled.filter((_, i) => i % 5 > 0).map((name) => Buffer.from(name)).sort((left, right) =>
+        Buffer.compare(left, right)
+      )
       assert.strictEqual(rows.length, expected.length)
       expected.forEach((key, i) => {
         if (Buffer.compare(key, keys.get(i)) !== 0 || Buffer.compare(key, source.get(rows[i])) !== 0) {

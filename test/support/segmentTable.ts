@@ -212,7 +212,7 @@ export class SegmentTable {
         see({ key, position: memtable.positions[row], deleted: memtable.deleted[row] === 1 })
       }
     }
-    assert.deepStrictEqual([...visible].sort(), [...expected].sort(), `at ${position}`)
+    assert.deepStrictEqual(Object.fromEntries(visible), Object.fromEntries(expected), `at ${position}`)
   }
 
   /**
