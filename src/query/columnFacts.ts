@@ -1,6 +1,6 @@
 /** What is known of a table's rows without reading them: what estimates are made of. */
 import type { Column } from "../schema/types.ts"
-import { compareBound } from "../segment/bounds.ts"
+import { type Bound, compareBound } from "../segment/bounds.ts"
 import type { Sources } from "./openSources.ts"
 import type { MemtableSource } from "./scan/MemtableSource.ts"
 import type { SegmentSource } from "./scan/SegmentSource.ts"
@@ -11,8 +11,8 @@ export interface ColumnFacts {
   readonly distinct: number | undefined
   /** The share of rows that are null; `undefined` where nobody counted. */
   readonly nullShare: number | undefined
-  /** The least and greatest value, where they are numbers and known. */
-  readonly range: readonly [min: number, max: number] | undefined
+  /** No value is outside; `undefined` where that is not known. */
+  readonly range: readonly [min: Bound, max: Bound] | undefined
 }
 
 /** What is known of one source. */
@@ -49,12 +49,12 @@ const segmentFacts = ({ candidate, entry }: SegmentSource): SourceFacts => ({
     const known = entry.columns.find(({ columnId }) => columnId === column.id)
     const bounds = candidate.bounds(column)
     const { max, min } = bounds ?? {}
-    const isRange = min !== undefined && max !== undefined && typeof min !== "object" && typeof max !== "object"
-    const isOne = min !== undefined && max !== undefined && compareBound(min, max) === 0
+    const range = min === undefined || max === undefined ? undefined : [min, max] as const
+    const isOne = range !== undefined && compareBound(...range) === 0
     return {
       distinct: column.name === "_key" ? entry.keys : known?.distinct ?? (isOne ? 1 : undefined),
       nullShare: bounds === undefined ? undefined : bounds.nulls / Math.max(1, entry.rows),
-      range: isRange ? [Number(min), Number(max)] : undefined
+      range
     }
   }
 })

@@ -1,4 +1,5 @@
 /** Guesses of how many rows leave a step, for plans. */
+import { type Bound, compareBound } from "../segment/bounds.ts"
 import type { CheckedFilter, Order, Test } from "./checkFilter.ts"
 import type { ColumnFacts, SourceFacts } from "./columnFacts.ts"
 
@@ -32,36 +33,34 @@ const testShare = (test: Test, facts: ColumnFacts): number => {
 
 /** Of the rows that are not null. */
 const presentShare = (test: Exclude<Test, { readonly kind: "null" }>, { distinct, range }: ColumnFacts): number => {
-  const isWithin = (value: unknown) =>
-    range === undefined || value instanceof Uint8Array || (Number(value) >= range[0] && Number(value) <= range[1])
+  const isWithin = (value: Bound) =>
+    range === undefined || (compareBound(value, range[0]) >= 0 && compareBound(value, range[1]) <= 0)
   const equal = distinct !== undefined ? 1 / Math.max(1, distinct) : test.column.type === "bool" ? 0.5 : equalShare
   switch (test.kind) {
     case "numbers":
     case "texts": {
-      const listed = Math.min(1, [...test.values].filter(isWithin).length * equal)
+      const values: ReadonlyArray<Bound> = test.values
+      const listed = Math.min(1, values.filter(isWithin).length * equal)
       return test.negated ? 1 - listed : listed
     }
     case "contains":
     case "starts_with":
       return test.negated ? 1 - matchShare : matchShare
-    default: {
+    default:
       if (test.order === "eq") return isWithin(test.value) ? equal : 0
       if (test.order === "ne") return isWithin(test.value) ? 1 - equal : 1
-      return typeof test.value === "object" || range === undefined
-        ? rangeShare
-        : shareOfRange(test.order, Number(test.value), range)
-    }
+      return range === undefined ? rangeShare : shareOfRange(test.order, test.value, range)
   }
 }
 
-/** As if the values were spread evenly between the least and the greatest. */
-const shareOfRange = (order: Order, value: number, [min, max]: readonly [number, number]): number => {
+/** Numbers are supposed to be spread evenly between the least and the greatest. */
+const shareOfRange = (order: Order, value: Bound, [min, max]: readonly [Bound, Bound]): number => {
   const isBelow = order === "lt" || order === "lte"
-  if (max === min)
-    return Number(
-      isBelow ? min < value || (order === "lte" && min === value) : min > value || (order === "gte" && min === value)
-    )
-  const below = Math.min(1, Math.max(0, (value - min) / (max - min)))
+  if (compareBound(value, min) < 0) return isBelow ? 0 : 1
+  if (compareBound(value, max) > 0) return isBelow ? 1 : 0
+  if (compareBound(min, max) === 0) return Number(order === "lte" || order === "gte")
+  if (typeof value === "object") return rangeShare
+  const below = (Number(value) - Number(min)) / (Number(max) - Number(min))
   return isBelow ? below : 1 - below
 }
 

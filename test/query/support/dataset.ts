@@ -17,7 +17,7 @@ import { Engine, EngineService } from "../../../src/mvcc/Engine.ts"
 import { EngineState } from "../../../src/mvcc/engineState.ts"
 import { makeMvcc } from "../../../src/mvcc/makeMvcc.ts"
 import type { Memtable } from "../../../src/mvcc/memtable.ts"
-import { Mvcc } from "../../../src/mvcc/Mvcc.ts"
+import { Mvcc, type MvccService } from "../../../src/mvcc/Mvcc.ts"
 import { makeSegmentFiles, SegmentFiles, type SegmentFilesService } from "../../../src/mvcc/SegmentFiles.ts"
 import { segmentEntry } from "../../../src/processor/segmentEntry.ts"
 import { makeQuery } from "../../../src/query/makeQuery.ts"
@@ -164,12 +164,18 @@ export class Dataset {
     this.expirations.push({ position, before })
   }
 
-  /** The query service over memtables and segments. */
-  query(): QueryService {
+  /** Snapshots of memtables and segments. */
+  mvcc(): MvccService {
     return Effect.runSync(
-      Effect.flatMap(makeMvcc, (mvcc) => Effect.provideService(makeQuery, Mvcc, Mvcc.of(mvcc))).pipe(
-        Effect.provideService(Engine, this.engine),
-        Effect.provideService(SegmentFiles, this.files),
+      makeMvcc.pipe(Effect.provideService(Engine, this.engine), Effect.provideService(SegmentFiles, this.files))
+    )
+  }
+
+  /** The query service over memtables and segments. */
+  query(mvcc: MvccService = this.mvcc()): QueryService {
+    return Effect.runSync(
+      makeQuery.pipe(
+        Effect.provideService(Mvcc, Mvcc.of(mvcc)),
         Effect.provideService(Catalog, makeCatalog(() => this.state.catalog))
       )
     )
@@ -186,9 +192,20 @@ export class Dataset {
       .filter(({ commitTime, deleted, timestamp }) => deleted !== true && (timestamp ?? commitTime) >= expired)
   }
 
-  private publish(through: Position.Position, removed: ReadonlyArray<string>, added: ReadonlyArray<SegmentEntry>) {
+  /** Versions that no snapshot at or above the position sees may be gone from here on. */
+  raiseHorizon(horizon: number): void {
+    const { flushedThrough, segments } = this.table
+    this.publish(flushedThrough, segments.map(({ name }) => name), segments, horizon)
+  }
+
+  private publish(
+    through: Position.Position,
+    removed: ReadonlyArray<string>,
+    added: ReadonlyArray<SegmentEntry>,
+    horizon = 0
+  ): void {
     this.state.fold(
-      { kind: "SegmentsPublished", tableId: this.table.id, through, horizon: 0, removed, added },
+      { kind: "SegmentsPublished", tableId: this.table.id, through, horizon, removed, added },
       this.nextPosition(),
       ++this.time
     )

@@ -110,7 +110,7 @@ export const newDataset = (
   memtableBytesMax: number,
   placement: Placement = "memory"
 ): Dataset => {
-  const dataset = new Dataset(memtableBytesMax, random.pick([0, 20_000, 1 << 24]))
+  const dataset = new Dataset(memtableBytesMax, random.pick([0, 100_000, 1 << 24, 1 << 24]))
   dataset.register(firstSchema)
   let written = 0
   const writeUpTo = (end: number): void => {
