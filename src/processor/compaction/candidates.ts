@@ -46,11 +46,5 @@ export const rangeOf = (segments: ReadonlyArray<KeyRange>): KeyRange =>
 export const bytesOf = (segments: ReadonlyArray<Candidate>): number =>
   segments.reduce((bytes, segment) => bytes + segment.bytes, 0)
 
-/** Whether any two of some segments have a key in common. */
-export const overlapEachOther = (segments: ReadonlyArray<Candidate>): boolean => {
-  const sorted = [...segments].sort((left, right) => compareBytes(left.firstKey, right.firstKey))
-  return sorted.some((segment, i) => i > 0 && compareBytes(segment.firstKey, sorted[i - 1].lastKey) <= 0)
-}
-
 /** Megabytes, for people. */
 export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`

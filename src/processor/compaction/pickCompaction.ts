@@ -18,13 +18,16 @@ export interface CompactionOptions {
   readonly level1Bytes: number
   /** Bytes at which an output is ended and the next one begun. */
   readonly fileBytesMax: number
+  /** The most files of level 0 that are merged at a time: a merge holds a row group of each in memory. */
+  readonly inputsMax: number
 }
 
-/** Four files, 256 MiB, 64 MiB. */
+/** Four files, 256 MiB, 64 MiB, sixteen files. */
 export const compactionDefaults: CompactionOptions = {
   level0Files: 4,
   level1Bytes: 256 * 1024 * 1024,
-  fileBytesMax: 64 * 1024 * 1024
+  fileBytesMax: 64 * 1024 * 1024,
+  inputsMax: 16
 }
 
 /** What is looked for: what is due, only what frees space, or everything into one. */
@@ -64,10 +67,12 @@ export const pickCompaction = (
   moment: Moment
 ): Picked | undefined => {
   const pick = aim === "full"
-    ? pickAll(segments, strategy, moment)
+    ? pickAll(segments, strategy, options, moment)
     : aim === "garbage"
     ? pickGarbage(segments, moment, 1 / 100)
-    : pickByStrategy(segments, strategy, options, moment) ?? pickGarbage(segments, moment, 1 / 3)
+    : pickByStrategy(segments, strategy, options, moment) ??
+      pickGarbage(segments, moment, 1 / 3) ??
+      (strategy.strategy === "leveled" ? pickDeletions(segments, moment) : undefined)
   return pick === undefined ? undefined : { ...pick, dropsDeletions: isOldest(pick.inputs, segments) }
 }
 
@@ -89,28 +94,33 @@ const pickByStrategy = (
 
 /** Whether nothing but the inputs is as old as they are and has a key in common with them. */
 const isOldest = (inputs: ReadonlyArray<Candidate>, segments: ReadonlyArray<Candidate>): boolean => {
-  const range = rangeOf(inputs)
   const names = new Set(inputs.map(({ name }) => name))
   const newest = segments.findLastIndex(({ name }) => names.has(name))
-  return !segments.slice(0, newest).some((segment) => !names.has(segment.name) && overlaps(segment, range))
+  return !segments.slice(0, newest).some((segment) =>
+    !names.has(segment.name) && inputs.some((input) => overlaps(segment, input))
+  )
 }
 
 const pickAll = (
   segments: ReadonlyArray<Candidate>,
   { strategy }: TableSettings["compaction"],
+  { inputsMax }: CompactionOptions,
   moment: Moment
 ): Pick | undefined => {
   if (segments.length === 0) return undefined
   // Files of one deep level that nothing is to be dropped from are as they should be.
   const { level } = segments[0]
   const isMerged = segments.length === 1 || (level > 0 && segments.every((segment) => segment.level === level))
-  if (isMerged && !segments.some((segment) => garbageOf(segment, segments, moment) > 0)) return undefined
-  return {
-    kind: "merge",
-    inputs: segments,
-    outputLevel: strategy === "leveled" ? Math.max(1, level) : 0,
-    reason: "everything was asked for"
+  if (isMerged) return pickGarbage(segments, moment, Number.MIN_VALUE)
+  const reason = "everything was asked for"
+  const oldest = segments.filter((segment) => segment.level === 0).slice(0, inputsMax)
+  if (oldest.length < inputsMax) {
+    return { kind: "merge", inputs: segments, outputLevel: strategy === "leveled" ? Math.max(1, level) : level, reason }
   }
+  // There are too many files for one merge.
+  if (strategy !== "leveled") return { kind: "merge", inputs: oldest, outputLevel: 0, reason }
+  const beneath = segments.filter((segment) => segment.level === 1 && overlaps(segment, rangeOf(oldest)))
+  return { kind: "merge", inputs: [...beneath, ...oldest], outputLevel: 1, reason }
 }
 
 /** Rows that a merge of the segment alone would drop. */
@@ -148,4 +158,43 @@ const pickGarbage = (
     outputLevel: best.level,
     reason: `${Math.round(bestShare * 100)}% of its rows are superseded or deleted, and no history needs them`
   }
+}
+
+/** How large a part of the rows has to be deletions for a merge that brings them to what they delete. */
+const deletionsShareMin = 1 / 3
+
+/**
+ * The segment whose deletions are the most for what they meet on the level below, where they may be dropped together. A
+ * leveled table only: elsewhere what is below is one large file.
+ */
+const pickDeletions = (segments: ReadonlyArray<Candidate>, { horizon }: Moment): Pick | undefined => {
+  let best: Pick | undefined
+  let bestShare = deletionsShareMin
+  for (const segment of segments) {
+    if (segment.deletions === 0 || segment.lastPosition > horizon || isOldest([segment], segments)) continue
+    const going = segment.level === 0 ? withOlder(segment, segments) : [segment]
+    const range = rangeOf(going)
+    const beneath = segments.filter((other) => other.level === segment.level + 1 && overlaps(other, range))
+    const inputs = [...beneath, ...going]
+    // Each takes a row with it.
+    const share = 2 * segment.deletions / inputs.reduce((rows, input) => rows + input.rows, 0)
+    if (share < bestShare) continue
+    bestShare = share
+    best = {
+      kind: inputs.length === 1 ? "move" : "merge",
+      inputs,
+      outputLevel: segment.level + 1,
+      reason: `${segment.deletions} of the ${segment.rows} rows of a file are deletions, and no history needs them`
+    }
+  }
+  return best
+}
+
+/** A segment of level 0 with all older ones there that it meets, and those that these meet. */
+const withOlder = (segment: Candidate, segments: ReadonlyArray<Candidate>): ReadonlyArray<Candidate> => {
+  const taken = new Set([segment])
+  for (let i = segments.indexOf(segment) - 1; i >= 0 && segments[i].level === 0; i--) {
+    if ([...taken].some((other) => overlaps(other, segments[i]))) taken.add(segments[i])
+  }
+  return segments.filter((other) => taken.has(other))
 }

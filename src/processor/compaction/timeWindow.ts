@@ -19,11 +19,12 @@ export const pickWindow = (
     const window = windowOf(flushed[from].lastTime)
     for (end = from; end < flushed.length && windowOf(flushed[end].lastTime) === window;) end++
     const inputs = flushed.slice(from, end)
-    if (window === windowOf(now)) return pickTiered(inputs, options)
+    // Clocks may have gone back since: a window of the future is not over either.
+    if (window >= windowOf(now)) return pickTiered(flushed.slice(from), options)
     if (inputs.length > 1) {
       return {
         kind: "merge",
-        inputs,
+        inputs: inputs.slice(0, options.inputsMax),
         outputLevel: 0,
         reason: `the window that ended at ${new Date((window + 1) * windowMicros / 1000).toISOString()} is over`
       }
