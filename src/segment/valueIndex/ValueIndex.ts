@@ -19,6 +19,7 @@ interface Values {
 const valueAt = ({ bytes, offsets }: Values, i: number): Uint8Array => bytes.subarray(offsets[i], offsets[i + 1])
 
 interface Directory {
+  readonly pageCount: number
   readonly count: number
   readonly firsts: Values
   /** Of each block, and the end of the last one. */
@@ -46,6 +47,11 @@ export class ValueIndex {
     this.cache = cache
   }
 
+  /** Pages of the segment, with a value or without. */
+  get pageCount(): number {
+    return this.directory.pageCount
+  }
+
   /**
    * The pages that may hold a value of one of the ranges, ascending: row group * `pagesOfRowGroup` + page. `undefined`
    * where they would be found in more than `blocksMax` blocks: then reading everything is cheaper.
@@ -70,6 +76,9 @@ export class ValueIndex {
       (found) => [...new Set(found.flat())].sort((left, right) => left - right)
     )
   }
+
+  /** Forgets what the cache holds of the index. */
+  readonly forget: Effect.Effect<void> = Effect.sync(() => this.cache.drop(this))
 
   /** Reads every block, and so checks it. */
   readonly verify: Effect.Effect<void, SegmentError> = Effect.suspend(() =>
@@ -161,6 +170,7 @@ const readTrailer = (bytes: Uint8Array<ArrayBuffer>): { readonly crc: number; re
 
 const readDirectory = (bytes: Uint8Array<ArrayBuffer>): Directory => {
   const reader = new ByteReader(bytes)
+  const pageCount = reader.u32()
   const count = reader.u32()
   const firstOffsets = reader.array(Uint32Array, 4, count + 1)
   const stored = reader.array(Uint32Array, 4, count)
@@ -168,7 +178,8 @@ const readDirectory = (bytes: Uint8Array<ArrayBuffer>): Directory => {
   const crcs = reader.array(Uint32Array, 4, count)
   const offsets = [0]
   for (const length of stored) offsets.push(offsets[offsets.length - 1] + length)
-  return { count, firsts: { offsets: firstOffsets, bytes: reader.view8(firstOffsets[count]) }, offsets, plain, crcs }
+  const firsts = { offsets: firstOffsets, bytes: reader.view8(firstOffsets[count]) }
+  return { pageCount, count, firsts, offsets, plain, crcs }
 }
 
 const readBlock = (bytes: Uint8Array<ArrayBuffer>): Block => {
@@ -185,10 +196,23 @@ const pagesWithin = (
   ranges: ReadonlyArray<ValueRange>
 ): Array<number> => {
   const found: Array<number> = []
-  for (let i = 0; i < count; i++) {
-    const value = valueAt(values, i)
-    if (!ranges.some((range) => isWithin(value, range))) continue
-    for (let at = pageOffsets[i]; at < pageOffsets[i + 1]; at++) found.push(pages[at])
+  for (const range of ranges) {
+    for (let i = firstWithin(values, count, range); i < count && isWithin(valueAt(values, i), range); i++) {
+      for (let at = pageOffsets[i]; at < pageOffsets[i + 1]; at++) found.push(pages[at])
+    }
   }
   return found
+}
+
+/** The first of a block's values that is not before the range. */
+const firstWithin = (values: Values, count: number, { from }: ValueRange): number => {
+  if (from === undefined) return 0
+  let low = 0
+  let high = count
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (compareBytes(valueAt(values, middle), from) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }

@@ -107,7 +107,7 @@ export class SegmentThread {
         Scope.make(),
         (scope) =>
           Effect.flatMap(this.admit(job, order.kind, storage, nameOf, scope), (active) => {
-            this.post({ kind: "start", job, order }, buffersOf(order.kind === "write" ? order.rows : order.inputs))
+            this.post({ kind: "start", job, order }, orderBuffers(order))
             return Deferred.await(active.outcome)
           }),
         (scope, exit) =>
@@ -203,6 +203,18 @@ export class SegmentThread {
   /** Lets the process end where it has nothing else to do. */
   private rest(): void {
     if (this.jobs.size === 0) this.worker.unref()
+  }
+}
+
+/** What is given away with an order. */
+const orderBuffers = (order: JobOrder): ReadonlyArray<ArrayBuffer> => {
+  switch (order.kind) {
+    case "write":
+      return buffersOf(order.rows)
+    case "merge":
+      return buffersOf(order.inputs)
+    case "index":
+      return []
   }
 }
 

@@ -47,6 +47,22 @@ export interface StoredMergeRequest extends Omit<MergeRequest, "inputs"> {
   readonly inputs: ReadonlyArray<StoredMergeInput>
 }
 
+/** A column of a stored segment whose values are to be indexed. */
+export interface IndexRequest {
+  /** The file to make, which must not be in use. */
+  readonly name: string
+  /** The segment's file, which must stay until the job has ended. */
+  readonly segment: string
+  /** The column's id in the schema. */
+  readonly columnId: number
+}
+
+/** An index that was built. */
+export interface IndexResult {
+  /** Of the file. */
+  readonly bytes: number
+}
+
 /**
  * A worker thread ended in the middle of a job: it was out of memory, or met a bug. Another one takes the next job, so
  * that trying again makes sense. Files of the job are removed.
@@ -68,6 +84,8 @@ export interface SegmentWorkersService {
   readonly write: (request: WriteRequest) => Effect.Effect<WriteResult, SegmentJobError>
   /** Merges stored segments into new ones, which are stored to last. The inputs stay. */
   readonly merge: (request: StoredMergeRequest) => Effect.Effect<MergeResult, SegmentJobError>
+  /** Builds the value index of a column, which is stored to last; see `buildValueIndex`. */
+  readonly index: (request: IndexRequest) => Effect.Effect<IndexResult, SegmentJobError>
 }
 
 /** Makes segments. */

@@ -9,7 +9,8 @@ import { openSegment } from "../Segment.ts"
 import { fromStorageError, type SegmentError } from "../SegmentError.ts"
 import { sortRows } from "../sortRows.ts"
 import { type SegmentPiece, storeSegment } from "../storeSegment.ts"
-import type { StoredMergeRequest, WriteRequest, WriteResult } from "./SegmentWorkers.ts"
+import { storeValueIndex } from "../valueIndex/storeValueIndex.ts"
+import type { IndexRequest, IndexResult, StoredMergeRequest, WriteRequest, WriteResult } from "./SegmentWorkers.ts"
 
 /**
  * Sorts rows, then encodes and writes them a row group at a time, so that no more than that is held in encoded form.
@@ -47,6 +48,19 @@ export const mergeJob = Effect.fnUntraced(
       opened.push({ segment: yield* openSegment(file, cache), ...rest })
     }
     return yield* mergeSegments(storage, { ...request, inputs: opened })
+  },
+  Effect.scoped
+)
+
+/** Opens the segment and indexes a column. It is read once, from one end to the other: nothing is cached. */
+export const indexJob = Effect.fnUntraced(
+  function*(
+    storage: BlockStorageService,
+    { columnId, name, segment }: IndexRequest
+  ): Effect.fn.Return<IndexResult, SegmentError, Scope.Scope> {
+    const file = yield* Effect.mapError(storage.open(segment, { readOnly: true }), fromStorageError)
+    const opened = yield* openSegment(file, new BlockCache(0))
+    return { bytes: yield* storeValueIndex(storage, name, opened, columnId) }
   },
   Effect.scoped
 )

@@ -6,7 +6,7 @@
  * outcome. The main thread may cancel a job, and from then on answers nothing more of it and ignores what it still says;
  * it removes what the job created. The thread then says no more of it.
  *
- *     main   -> write {job, ...}                       merge {job, ...}
+ *     main   -> write {job, ...}                       merge {job, ...}, index {job, ...}
  *     thread -> call {job, call: 1, open "000001"}     ...
  *     main   -> answer {job, call: 1}                  ...
  *     thread -> call {job, call: 2, write 1 MiB}       ...
@@ -25,9 +25,10 @@ import type { SegmentReason } from "../SegmentError.ts"
 import type { SegmentSummary } from "../write/SegmentSummary.ts"
 import type { SegmentOwner } from "../write/SegmentWriter.ts"
 import type { PlainRows } from "./plainRows.ts"
+import type { IndexRequest, IndexResult } from "./SegmentWorkers.ts"
 
 /** Kinds of jobs. */
-export type JobKind = "write" | "merge"
+export type JobKind = "write" | "merge" | "index"
 
 /** A `WriteRequest`. The rows' buffers are transferred. */
 export interface WriteOrder {
@@ -46,8 +47,13 @@ export interface MergeOrder {
   readonly target: MergeTarget
 }
 
+/** An `IndexRequest`. */
+export interface IndexOrder extends IndexRequest {
+  readonly kind: "index"
+}
+
 /** What a job is to do. */
-export type JobOrder = WriteOrder | MergeOrder
+export type JobOrder = WriteOrder | MergeOrder | IndexOrder
 
 /** A `WriteResult`. The order's buffer is transferred. */
 export interface WriteReport {
@@ -63,8 +69,13 @@ export interface MergeReport {
   readonly rowMaps: ReadonlyArray<Int32Array<ArrayBuffer>>
 }
 
+/** An `IndexResult`. */
+export interface IndexReport extends IndexResult {
+  readonly kind: "index"
+}
+
 /** What a job came to. */
-export type JobReport = WriteReport | MergeReport
+export type JobReport = WriteReport | MergeReport | IndexReport
 
 /**
  * An operation of `BlockStorage`, or of one of its files; the thread numbers the files that it opens. `name` asks for the

@@ -90,7 +90,8 @@ export const makeSegmentThreads = Effect.fnUntraced(function*(
 
   const permits: Record<JobKind, Semaphore.Semaphore> = {
     write: yield* Semaphore.make(options.workers),
-    merge: yield* Semaphore.make(options.workers)
+    merge: yield* Semaphore.make(options.workers),
+    index: yield* Semaphore.make(options.workers)
   }
 
   const run = (order: JobOrder, nameOf: (number: number) => string): Effect.Effect<JobReport, SegmentJobError> =>
@@ -123,6 +124,11 @@ export const makeSegmentThreads = Effect.fnUntraced(function*(
           invariant(report.kind === "merge", "a thread reports on the job that it was given")
           return { outputs: report.outputs, rowMaps: report.rowMaps }
         })
+      }),
+    index: ({ columnId, name, segment }) =>
+      Effect.map(run({ kind: "index", columnId, name, segment }, () => name), (report) => {
+        invariant(report.kind === "index", "a thread reports on the job that it was given")
+        return { bytes: report.bytes }
       })
   }
 })

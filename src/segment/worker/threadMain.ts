@@ -13,10 +13,11 @@ import { invariant } from "../../base/invariant.ts"
 import type { BlockStorageService } from "../../storage/BlockStorage.ts"
 import type { SegmentError } from "../SegmentError.ts"
 import type { SegmentSummary } from "../write/SegmentSummary.ts"
-import { mergeJob, writeJob } from "./jobs.ts"
+import { indexJob, mergeJob, writeJob } from "./jobs.ts"
 import { buffersOf, freeBuffers, fromPlainRows } from "./plainRows.ts"
 import type {
   FromThread,
+  IndexOrder,
   JobOrder,
   JobOutcome,
   JobReport,
@@ -92,6 +93,20 @@ const merge = Effect.fnUntraced(function*(
   }
 })
 
+const index = (order: IndexOrder, { storage }: RemoteStorage): Effect.Effect<JobReport, SegmentError> =>
+  Effect.map(indexJob(storage, order), ({ bytes }): JobReport => ({ kind: "index", bytes }))
+
+const perform = (order: JobOrder, remote: RemoteStorage): Effect.Effect<JobReport, SegmentError> => {
+  switch (order.kind) {
+    case "write":
+      return write(order, remote)
+    case "merge":
+      return merge(order, remote)
+    case "index":
+      return index(order, remote)
+  }
+}
+
 /** An error that can be cloned, whatever it carries. */
 const plainDefect = (thrown: unknown): Error => {
   if (!(thrown instanceof Error)) return new Error(inspect(thrown))
@@ -111,8 +126,16 @@ const outcomeOf = (exit: Exit.Exit<JobReport, SegmentError>): JobOutcome => {
   return { kind: "defect", defect: plainDefect(thrown) }
 }
 
-const resultBuffers = (report: JobReport): ReadonlyArray<ArrayBuffer> =>
-  buffersOf(report.kind === "write" ? report.order : report.rowMaps)
+const resultBuffers = (report: JobReport): ReadonlyArray<ArrayBuffer> => {
+  switch (report.kind) {
+    case "write":
+      return buffersOf(report.order)
+    case "merge":
+      return buffersOf(report.rowMaps)
+    case "index":
+      return []
+  }
+}
 
 /**
  * An idle thread collects no garbage, and a merge leaves a good deal of it: rather than keep that, it is ended. The clock is
@@ -134,7 +157,7 @@ const rest = (): void => {
 const start = (job: number, order: JobOrder): void => {
   resting?.interruptUnsafe()
   const remote = remoteStorage(job, post)
-  const fiber = Effect.runFork(order.kind === "write" ? write(order, remote) : merge(order, remote))
+  const fiber = Effect.runFork(perform(order, remote))
   jobs.set(job, { remote, fiber })
   fiber.addObserver((exit) => {
     // A cancelled job is no longer there.

@@ -14,7 +14,9 @@ import {
   prefixRange,
   type ValueRange
 } from "../../../src/segment/valueIndex/indexedValue.ts"
+import { SortedValues } from "../../../src/segment/valueIndex/SortedValues.ts"
 import { openValueIndex } from "../../../src/segment/valueIndex/ValueIndex.ts"
+import { ValueIndexWriter } from "../../../src/segment/valueIndex/ValueIndexWriter.ts"
 import { encodeSegment } from "../../../src/segment/write/SegmentWriter.ts"
 import { makeMemoryStorage } from "../../../src/storage/memoryStorage.ts"
 import { below, type Dice, makeDice, pick, randomRows } from "../support.ts"
@@ -24,6 +26,14 @@ const stored = Effect.fnUntraced(function*(name: string, chunks: ReadonlyArray<U
   const file = yield* storage.open(name, { create: true })
   yield* file.write(0, chunks)
   return file
+})
+
+/** The file of an index, in pieces. */
+const built = Effect.fnUntraced(function*(segment: Segment, column: number | undefined) {
+  const chunks: Array<Uint8Array> = []
+  const bytes = yield* buildValueIndex(segment, column, (more) => Effect.sync(() => chunks.push(...more)))
+  assert.strictEqual(chunks.reduce((sum, { length }) => sum + length, 0), bytes)
+  return chunks
 })
 
 /** The pages whose rows have a value in a range, read one by one. */
@@ -74,10 +84,11 @@ describe("a value index", () => {
         const segment = yield* openSegment(file, cache)
         for (let column = firstSchemaColumn; column < segment.metadata.columns.length; column++) {
           const index = yield* openValueIndex(
-            yield* stored("i", yield* buildValueIndex(segment, column)),
+            yield* stored("i", yield* built(segment, column)),
             cache
           )
           yield* index.verify
+          assert.strictEqual(index.pageCount, (yield* segment.index(0)).pageCount)
           const vector = yield* segment.readColumn(0, column)
           const values: Array<Uint8Array> = [encodeUtf8("absent"), indexedNumber(below(dice, 100))!]
           for (let i = 0; i < 6; i++) {
@@ -97,6 +108,51 @@ describe("a value index", () => {
         }
       }).pipe(Effect.scoped)
   )
+
+  it.effect("of a column that the segment does not have holds nothing", () =>
+    Effect.gen(function*() {
+      const random = randomRows(3, 2000)
+      const file = yield* stored("s", encodeSegment(random.owner, random.rows, random.order).chunks)
+      const segment = yield* openSegment(file, new BlockCache(0))
+      const index = yield* openValueIndex(yield* stored("i", yield* built(segment, undefined)), new BlockCache(0))
+      yield* index.verify
+      assert.deepStrictEqual(yield* index.pagesOf([{ from: undefined, to: undefined }], Infinity), [])
+    }).pipe(Effect.scoped))
+
+  it.effect("has small blocks where values are on many pages", () =>
+    Effect.gen(function*() {
+      const writer = new ValueIndexWriter(5000)
+      const pages = Array.from({ length: 5000 }, (_, page) => page)
+      for (let n = 0; n < 100; n++) writer.add(indexedNumber(n)!, pages)
+      writer.finish()
+      const index = yield* openValueIndex(yield* stored("i", writer.take()), new BlockCache(0))
+      yield* index.verify
+      const range = (n: number) => ({ from: indexedNumber(n), to: indexedNumber(n) })
+      for (const n of [0, 3, 4, 50, 99]) assert.deepStrictEqual(yield* index.pagesOf([range(n)], 1), pages)
+      assert.isUndefined(yield* index.pagesOf([range(0), range(50)], 1))
+      assert.deepStrictEqual(yield* index.pagesOf([range(100)], 1), [])
+    }).pipe(Effect.scoped))
+
+  it.each([1, 2, 3, 4, 5, 6])("is made of runs that are merged (seed %i)", (seed) => {
+    const dice = makeDice(seed)
+    const sorted = new SortedValues(pick(dice, [1, 7, 100, 9000, 40_000]))
+    const given: Array<readonly [value: string, page: number]> = []
+    const distinct = pick(dice, [1, 5, 1000, 1e9])
+    for (let i = 0, page = 0; i < 20_000; i++) {
+      if (dice() < 0.01) page += below(dice, 3)
+      const value = `${below(dice, distinct)}`
+      given.push([value, page])
+      sorted.add(encodeUtf8(value), page)
+    }
+    given.sort((left, right) => left[0] < right[0] ? -1 : left[0] > right[0] ? 1 : left[1] - right[1])
+    const merged = sorted.merge()
+    for (const [value, page] of given) {
+      assert.strictEqual(Buffer.from(merged.value!).toString(), value)
+      assert.strictEqual(merged.page, page)
+      merged.advance()
+    }
+    assert.isUndefined(merged.value)
+  })
 
   it("orders numbers as numbers", () => {
     const numbers = [-Infinity, -1e300, -2.5, -1, -5e-324, 0, 5e-324, 0.1, 1, 2, 2 ** 53, 1e300, Infinity]
@@ -122,7 +178,7 @@ describe("a value index", () => {
         yield* stored("s", encodeSegment(random.owner, random.rows, random.order).chunks),
         new BlockCache(0)
       )
-      const bytes = Buffer.concat(yield* buildValueIndex(segment, firstSchemaColumn))
+      const bytes = Buffer.concat(yield* built(segment, firstSchemaColumn))
       for (let i = 0; i < bytes.length; i += 1 + (bytes.length >> 7)) {
         const damaged = Uint8Array.from(bytes)
         damaged[i] ^= 1 << (i & 7)

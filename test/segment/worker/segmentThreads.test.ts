@@ -16,6 +16,7 @@ import type { SegmentThreadError } from "../../../src/segment/worker/SegmentWork
 import { BlockStorage, type BlockStorageService } from "../../../src/storage/BlockStorage.ts"
 import { makeMemoryStorage } from "../../../src/storage/memoryStorage.ts"
 import { gated, name, workersConformance } from "./conformance.ts"
+import { indexConformance } from "./indexConformance.ts"
 import { mergeConformance } from "./mergeConformance.ts"
 import { plainOwner, plainRows } from "./plainRequest.ts"
 
@@ -24,6 +25,7 @@ const defaults = segmentThreadsDefaults
 workersConformance("one thread", 1, makeSegmentThreads(defaults))
 workersConformance("two threads", 2, makeSegmentThreads({ ...defaults, workers: 2 }))
 mergeConformance("one thread", makeSegmentThreads(defaults))
+indexConformance("one thread", makeSegmentThreads(defaults))
 
 /** The threads that are started in the scope, as Node tells of them. */
 const startedThreads = Effect.map(
