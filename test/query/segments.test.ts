@@ -238,14 +238,14 @@ describe("of segments, is read", () => {
       ["n is null", 0, 0, 0],
       ["_position <= 3", 2, 1, 4096],
       ["_commit_time < '2000-01-01'", 0, 0, 0],
-      ["text contains '79'", -1, 8, 80_000]
+      ["text contains '79'", 3372, 8, 80_000]
     ]
     for (const [expression, rows, segments, scanned] of cases) {
       const where = expression.replaceAll("`", "\"")
       const answer = await run(query.query({ ...page, where, limit: 50_000, select: ["n"] }, anyone))
       expect({ where, segments: answer.stats.segments, scanned: answer.stats.rowsScanned })
         .toEqual({ where, segments, scanned })
-      if (rows >= 0) expect([where, answer.records.length]).toEqual([where, rows])
+      expect([where, answer.records.length]).toEqual([where, rows])
     }
   })
 
@@ -292,7 +292,9 @@ describe("of segments, is read", () => {
     const [scan, filter] = explained.steps
     expect(scan.estimatedRows).toBe(35_904)
     expect(Math.abs(filter.estimatedRows - 34_322)).toBeLessThan(100)
-    expect(filter.actualRows).toBe(34_322)
+    // The first rows by key were found before all others had been looked at.
+    expect(filter.actualRows).toBeGreaterThan(1000)
+    expect(filter.actualRows).toBeLessThan(5000)
   })
 })
 
