@@ -138,7 +138,7 @@ export interface Garbage {
 }
 
 /** What bytes are for. */
-export type UsageKind = "segments" | "indexes" | "log" | "checkpoints" | "unnamed" | "memory" | "cache"
+export type UsageKind = "segments" | "indexes" | "log" | "archive" | "checkpoints" | "unnamed" | "memory" | "cache"
 
 /** Bytes of a kind. */
 export interface Usage {

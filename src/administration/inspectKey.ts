@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { compareBytes, hashRange } from "../base/bytes.ts"
-import * as Position from "../base/position.ts"
+import type * as Position from "../base/position.ts"
 import type { Memtable } from "../mvcc/memtable.ts"
 import { fromSegmentError, type MvccError, type MvccService, type SegmentView } from "../mvcc/Mvcc.ts"
 import { commitTimeColumn, deletedColumn, positionColumn } from "../segment/columns.ts"

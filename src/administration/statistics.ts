@@ -54,7 +54,7 @@ const levelStatistics = ({ segments }: Table): ReadonlyArray<LevelStatistics> =>
   })
 
 const columnStatistics = (table: Table, { id, name, type }: Column): ColumnStatistics => {
-  const found: Array<SegmentColumnEntry & { readonly rows: number }> = []
+  const found: Array<ColumnOfSegment> = []
   let withoutColumn = 0
   for (const { columns, rows } of table.segments) {
     const column = columns.find(({ columnId }) => columnId === id)
@@ -80,18 +80,34 @@ const columnStatistics = (table: Table, { id, name, type }: Column): ColumnStati
   }
 }
 
+/** One column of one segment. */
+interface ColumnOfSegment extends SegmentColumnEntry {
+  readonly rows: number
+}
+
 /**
- * Distinct values of several segments together: at least those of the segment with the most. The others add as much of
- * theirs as they are different from row to row: nothing where a few values repeat, all where each is another one.
+ * Distinct values of several segments together: at least those of the segment with the most. Others add all of theirs where
+ * their values lie beyond those taken so far; else as much as they differ from row to row: nothing where a few values
+ * repeat, all where each is another one.
  */
-const distinctOf = (
-  columns: ReadonlyArray<{ readonly distinct?: number; readonly rows: number; readonly nulls: number }>
-): number | undefined => {
+const distinctOf = (columns: ReadonlyArray<ColumnOfSegment>): number | undefined => {
   if (columns.length === 0 || columns.some(({ distinct }) => distinct === undefined)) return undefined
-  const counts = columns.map(({ distinct = 0, nulls, rows }) => ({ distinct, values: Math.max(1, rows - nulls) }))
-  counts.sort((left, right) => right.distinct - left.distinct)
-  const [most, ...others] = counts
-  return Math.round(most.distinct + sum(others, ({ distinct, values }) => distinct * Math.min(1, distinct / values)))
+  let total = 0
+  let least: Bound | undefined
+  let greatest: Bound | undefined
+  for (const { distinct = 0, max, min, nulls, rows } of columns.toSorted((a, b) => b.distinct! - a.distinct!)) {
+    if (min === undefined || max === undefined) {
+      total = Math.max(total, distinct)
+      continue
+    }
+    const [low, high] = [boundOf(min), boundOf(max)]
+    const isBeyond = least === undefined || greatest === undefined || compareBound(low, greatest) > 0 ||
+      compareBound(high, least) < 0
+    total += isBeyond ? distinct : distinct * Math.min(1, distinct / Math.max(1, rows - nulls))
+    if (least === undefined || compareBound(low, least) < 0) least = low
+    if (greatest === undefined || compareBound(high, greatest) > 0) greatest = high
+  }
+  return Math.round(total)
 }
 
 /** A bound as values are compared. */

@@ -6,6 +6,7 @@ import type { MvccService } from "../mvcc/Mvcc.ts"
 import { segmentFolder } from "../mvcc/recovery/segmentFiles.ts"
 import type { SegmentFilesService } from "../mvcc/SegmentFiles.ts"
 import type { BlockStorageService, StorageError } from "../storage/BlockStorage.ts"
+import { archiveFolder } from "../wal/archive.ts"
 import type { WalService } from "../wal/Wal.ts"
 import type { Usage } from "./Inspection.ts"
 
@@ -75,6 +76,7 @@ export const sharedUsage = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlyArray<Usage>, StorageError> {
   const log = yield* wal.status
   const checkpoints = yield* storage.list(`${checkpointFolder}/`)
+  const archived = yield* storage.list(`${archiveFolder}/`)
   const unnamed = yield* unnamedFiles(storage, catalog)
   const shared = (kind: Usage["kind"], bytes: number, count: number): Usage => ({
     tenant: "",
@@ -85,6 +87,7 @@ export const sharedUsage = Effect.fnUntraced(function*(
   })
   return [
     shared("log", log.bytes, log.files),
+    shared("archive", yield* sizeOf(storage, archived), archived.length),
     shared("checkpoints", yield* sizeOf(storage, checkpoints), checkpoints.length),
     shared("unnamed", yield* sizeOf(storage, unnamed), unnamed.length),
     shared("cache", files.cache.bytes, 0)

@@ -22,10 +22,11 @@ import { openSegment } from "../segment/Segment.ts"
 import { fromStorageError } from "../segment/SegmentError.ts"
 import { verifySegment } from "../segment/verifySegment.ts"
 import { BlockStorage, type BlockStorageService, type StorageError } from "../storage/BlockStorage.ts"
+import { archiveFolder } from "../wal/archive.ts"
 import { inspectLog } from "../wal/inspectLog.ts"
 import { findFile, listLogFiles } from "../wal/logFiles.ts"
 import { logFolderDefault } from "../wal/makeWal.ts"
-import { type LogReport, verifyLog } from "../wal/verifyLog.ts"
+import { type Damage, type LogReport, verifyLog } from "../wal/verifyLog.ts"
 import type { WalError } from "../wal/Wal.ts"
 import { checkSegments, footerProblem } from "./checkSegments.ts"
 import { namedFiles } from "./usage.ts"
@@ -49,6 +50,8 @@ export interface FilesReport {
 /** What was found. */
 export interface StorageReport {
   readonly log: LogReport
+  /** Files of the log that were moved out of the way. */
+  readonly archive: FilesReport
   readonly checkpoints: FilesReport
   readonly segments: FilesReport & { readonly rows: number }
   readonly indexes: FilesReport
@@ -75,14 +78,16 @@ export const verifyStorage = Effect.fnUntraced(function*(
   const bytesIn = (folder: string) => sum([...sizes].map(([name, bytes]) => name.startsWith(`${folder}/`) ? bytes : 0))
   const logBytes = bytesIn(logFolderDefault)
   const checkpointBytes = bytesIn(checkpointFolder)
-  progress.total = 2 * logBytes + checkpointBytes + bytesIn(segmentFolder)
+  const archiveBytes = bytesIn(archiveFolder)
+  progress.total = 2 * logBytes + archiveBytes + checkpointBytes + bytesIn(segmentFolder)
+
+  progress.begin("archive", archiveBytes)
+  const archived = [...sizes.keys()].filter((name) => name.startsWith(`${archiveFolder}/`))
+  faults.push(...yield* Effect.provideService(verifyArchive(archived), BlockStorage, storage))
 
   progress.begin("log", logBytes)
   const log = yield* Effect.provideService(verifyLog(logFolderDefault), BlockStorage, storage)
-  for (const { file, lostFrom, lostThrough, offset, problem } of log.damage) {
-    const lost = lostThrough === undefined ? `from ${lostFrom} on` : `${lostFrom} to ${lostThrough}`
-    faults.push({ file, offset, problem: `${problem}; positions ${lost} cannot be read` })
-  }
+  faults.push(...log.damage.map(logFault))
 
   progress.begin("checkpoints", checkpointBytes)
   const checkpoints = yield* verifyCheckpoints(storage, faults)
@@ -129,6 +134,7 @@ export const verifyStorage = Effect.fnUntraced(function*(
   progress.finish()
   return {
     log,
+    archive: { files: archived.length, bytes: archiveBytes },
     checkpoints: { files: checkpoints.files, bytes: checkpointBytes },
     segments: {
       files: segments.length,
@@ -142,10 +148,34 @@ export const verifyStorage = Effect.fnUntraced(function*(
   }
 })
 
+const logFault = ({ file, lostFrom, lostThrough, offset, problem }: Damage): Fault => ({
+  file,
+  offset,
+  problem: `${problem}; positions ${
+    lostThrough === undefined ? `from ${lostFrom} on` : `${lostFrom} to ${lostThrough}`
+  } cannot be read`
+})
+
+/**
+ * Verifies the archive, which has a folder for each log. What was archived was complete; but the archive need not be: files
+ * may have been taken away, or it was not kept for a while.
+ */
+const verifyArchive = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
+  const faults: Array<Fault> = []
+  for (const folder of new Set(names.map((name) => name.slice(0, name.lastIndexOf("/"))))) {
+    const { damage, tornTail } = yield* verifyLog(folder)
+    faults.push(...damage.filter(({ problem }) => !problem.endsWith("is missing")).map(logFault))
+    if (tornTail !== undefined) {
+      faults.push({ file: tornTail.file, offset: tornTail.offset, problem: "the file ends within a frame" })
+    }
+  }
+  return faults
+})
+
 /** The length of each file. */
 const sizesOf = Effect.fnUntraced(function*(storage: BlockStorageService) {
   const sizes = new Map<string, number>()
-  for (const folder of [logFolderDefault, checkpointFolder, segmentFolder]) {
+  for (const folder of [logFolderDefault, archiveFolder, checkpointFolder, segmentFolder]) {
     for (const name of yield* storage.list(`${folder}/`)) {
       const file = storage.open(name, { readOnly: true })
       sizes.set(name, yield* Effect.scoped(Effect.flatMap(file, ({ size }) => size)))

@@ -17,7 +17,10 @@ const verify = (storage: MemoryStorage, progress = new VerifyProgress()) =>
 const fill = Effect.fnUntraced(function*(dice: Dice) {
   const storage = yield* makeMemoryStorage
   yield* Effect.scoped(Effect.gen(function*() {
-    const opened = yield* openEngine(storage, { memtableBytesMax: 1 << 30, wal: { segmentBytes: 8192 } })
+    const opened = yield* openEngine(storage, {
+      memtableBytesMax: 1 << 30,
+      wal: { segmentBytes: 8192, archive: dice.chance(0.5) }
+    })
     const processor = yield* openProcessor(opened, storage)
     const tables = [yield* registerTable(opened, "x"), yield* registerTable(opened, "y", "u")]
     for (let step = 0; step < 12; step++) {

@@ -9,7 +9,7 @@ const total = (segments: ReadonlyArray<Segment>, of: "bytes" | "rows"): number =
   segments.reduce((sum, segment) => sum + Number(segment[of]), 0)
 
 const levelsOf = ({ inputs }: CompactionStep): string =>
-  [...new Set(inputs.map(({ level }) => level))].sort().join(", ")
+  [...new Set(inputs.map(({ level }) => level))].sort((left, right) => left - right).join(", ")
 
 /** One line for a step that was done. */
 export const describeStep = (step: CompactionStep): string => {

@@ -23,6 +23,7 @@ const kindNames: Readonly<Record<UsageKind, string>> = {
   [UsageKind.SEGMENTS]: "segments",
   [UsageKind.INDEXES]: "indexes",
   [UsageKind.LOG]: "log",
+  [UsageKind.ARCHIVE]: "archive",
   [UsageKind.CHECKPOINTS]: "checkpoints",
   [UsageKind.UNNAMED]: "unnamed",
   [UsageKind.MEMORY]: "memory",

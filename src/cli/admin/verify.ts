@@ -36,8 +36,9 @@ interface Part {
   readonly count: number
 }
 
-const partsOf = ({ checkpoints, indexes, log, segments }: StorageReport): ReadonlyArray<Part> => [
+const partsOf = ({ archive, checkpoints, indexes, log, segments }: StorageReport): ReadonlyArray<Part> => [
   { what: "log", files: log.files.length, bytes: log.usedBytes, count: log.frames },
+  { what: "archive", ...archive, count: archive.files },
   { what: "checkpoints", ...checkpoints, count: checkpoints.files },
   { what: "segments", files: segments.files, bytes: segments.bytes, count: segments.rows },
   { what: "indexes", ...indexes, count: indexes.files }

@@ -41,11 +41,19 @@ export const table = Flag.String("table").pipe(
   Flag.withDescription("The table (VARVE_TABLE)")
 )
 
-/** The tenant, for commands that are about all of them where none is named. */
-export const someTenant = optional(tenant)
+/** Tables, for commands that are about all of them where none is named: then the environment names none either. */
+export const someTables = {
+  tenant: optionalText("tenant", "ID", "Only this tenant; default all"),
+  table: optionalText("table", "NAME", "Only this table of the tenant (its tenant also by VARVE_TENANT); default all")
+}
 
-/** The table, for commands that are about all of them where none is named. */
-export const someTable = optional(table)
+/** The tables that such a command means: a table that is named alone is the usual tenant's. */
+export const tablesOf = <A extends { readonly tenant: string | undefined; readonly table: string | undefined }>(
+  request: A
+): A =>
+  request.table === undefined || request.tenant !== undefined
+    ? request
+    : { ...request, tenant: process.env.VARVE_TENANT }
 
 /** A moment to read at. */
 export const asOf = optionalText("as-of", "POSITION|TIME", "Read as it was at a position or a time; default now")

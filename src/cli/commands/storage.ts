@@ -6,31 +6,29 @@ import * as Effect from "effect/Effect"
 import { settings } from "../settings.ts"
 import * as Flags from "./flags.ts"
 
-const tables = { tenant: Flags.someTenant, table: Flags.someTable }
-
 const dryRun = Flags.toggle("dry-run", "Tell what would be done, and do nothing")
 
 /** `varve compact` */
 export const compact = Command.make(
   "compact",
   {
-    ...tables,
+    ...Flags.someTables,
     full: Flags.toggle("full", "Merge everything of a table, whether that pays or not"),
     dryRun
   },
   Effect.fnUntraced(function*(request) {
     const { runCompact } = yield* Effect.promise(() => import("../admin/compaction.ts"))
-    yield* runCompact(yield* settings, request)
+    yield* runCompact(yield* settings, Flags.tablesOf(request))
   })
 ).pipe(Command.withDescription("Merge segments now; the server does it by itself as it becomes due"))
 
 /** `varve flush` */
 export const flush = Command.make(
   "flush",
-  tables,
+  Flags.someTables,
   Effect.fnUntraced(function*(request) {
     const { runFlush } = yield* Effect.promise(() => import("../admin/compaction.ts"))
-    yield* runFlush(yield* settings, request)
+    yield* runFlush(yield* settings, Flags.tablesOf(request))
   })
 ).pipe(Command.withDescription("Write what is in memory into segments"))
 
@@ -46,16 +44,19 @@ export const checkpoint = Command.make(
 
 const catalogStatistics = Command.make(
   "stats",
-  { ...tables, columns: Flags.toggle("columns", "Tell of each column: nulls, distinct values, least and greatest") },
+  {
+    ...Flags.someTables,
+    columns: Flags.toggle("columns", "Tell of each column: nulls, distinct values, least and greatest")
+  },
   Effect.fnUntraced(function*(request) {
     const { runStatistics } = yield* Effect.promise(() => import("../admin/statistics.ts"))
-    yield* runStatistics(yield* settings, request)
+    yield* runStatistics(yield* settings, Flags.tablesOf(request))
   })
 ).pipe(Command.withDescription("Show what the catalog knows of tables without reading them"))
 
 const validateCatalog = Command.make(
   "validate",
-  { tenant: Flags.someTenant },
+  { tenant: Flags.someTables.tenant },
   Effect.fnUntraced(function*(request) {
     const { runValidate } = yield* Effect.promise(() => import("../admin/statistics.ts"))
     yield* runValidate(yield* settings, request)
@@ -79,10 +80,10 @@ const versionStatistics = Command.make(
 
 const collectGarbage = Command.make(
   "gc",
-  { ...tables, dryRun },
+  { ...Flags.someTables, dryRun },
   Effect.fnUntraced(function*(request) {
     const { runCollectGarbage } = yield* Effect.promise(() => import("../admin/versions.ts"))
-    yield* runCollectGarbage(yield* settings, request)
+    yield* runCollectGarbage(yield* settings, Flags.tablesOf(request))
   })
 ).pipe(Command.withDescription("Let go of versions that nobody can read any more"))
 
@@ -110,7 +111,7 @@ export const mvcc = Command.make("mvcc").pipe(
 export const usage = Command.make(
   "du",
   {
-    tenant: Flags.someTenant,
+    tenant: Flags.someTables.tenant,
     by: Flag.String("by").pipe(
       Flag.withDefault("tenant,table,kind"),
       Flag.withMetavar("A,B"),

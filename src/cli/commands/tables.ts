@@ -8,8 +8,6 @@ import * as Flags from "./flags.ts"
 
 const target = { tenant: Flags.tenant, table: Flags.table }
 
-const tables = { tenant: Flags.someTenant, table: Flags.someTable }
-
 const policy = {
   history: Flags.optionalText(
     "history",
@@ -41,10 +39,10 @@ const setRetention = Command.make(
 
 const showRetention = Command.make(
   "show",
-  tables,
+  Flags.someTables,
   Effect.fnUntraced(function*(request) {
     const { showRetention } = yield* Effect.promise(() => import("../admin/retention.ts"))
-    yield* showRetention(yield* settings, request)
+    yield* showRetention(yield* settings, Flags.tablesOf(request))
   })
 ).pipe(Command.withDescription("Show what tables keep"))
 
@@ -89,10 +87,10 @@ const dropIndex = Command.make(
 
 const indexStatus = Command.make(
   "status",
-  tables,
+  Flags.someTables,
   Effect.fnUntraced(function*(request) {
     const { showIndexes } = yield* Effect.promise(() => import("../admin/indexes.ts"))
-    yield* showIndexes(yield* settings, request)
+    yield* showIndexes(yield* settings, Flags.tablesOf(request))
   })
 ).pipe(Command.withDescription("Show indexes and how far they are built"))
 

@@ -15,6 +15,7 @@ const kinds: Readonly<Record<UsageKind, Kind>> = {
   segments: Kind.SEGMENTS,
   indexes: Kind.INDEXES,
   log: Kind.LOG,
+  archive: Kind.ARCHIVE,
   checkpoints: Kind.CHECKPOINTS,
   unnamed: Kind.UNNAMED,
   memory: Kind.MEMORY,
