@@ -92,12 +92,12 @@ const pickByStrategy = (
   }
 }
 
-/** Whether nothing but the inputs is as old as they are and has a key in common with them. */
+/** Whether no older version of any key of the inputs lies outside of them. */
 const isOldest = (inputs: ReadonlyArray<Candidate>, segments: ReadonlyArray<Candidate>): boolean => {
   const names = new Set(inputs.map(({ name }) => name))
-  const newest = segments.findLastIndex(({ name }) => names.has(name))
-  return !segments.slice(0, newest).some((segment) =>
-    !names.has(segment.name) && inputs.some((input) => overlaps(segment, input))
+  return segments.every((input, i) =>
+    !names.has(input.name) ||
+    !segments.slice(0, i).some((older) => !names.has(older.name) && overlaps(older, input))
   )
 }
 

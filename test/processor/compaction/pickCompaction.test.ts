@@ -1,6 +1,8 @@
 /** The picker alone: over long lives of tables, and case by case. */
 import { describe, expect, it } from "vitest"
 import type { TableSettings } from "../../../src/event/Event.ts"
+import type { Candidate } from "../../../src/processor/compaction/candidates.ts"
+import { type CompactionAim, type Moment, pickCompaction } from "../../../src/processor/compaction/pickCompaction.ts"
 import { below, type Dice, makeDice } from "../../segment/support.ts"
 import { Simulation } from "./simulation.ts"
 
@@ -96,5 +98,160 @@ describe.each(Object.entries(loads))("%s", (_, load) => {
     expect(simulation.files.flatMap(({ content }) => content)).toHaveLength(simulation.live)
     expect(simulation.compact("full")).toEqual([])
     expect(simulation.compact("due")).toEqual([])
+  })
+})
+
+describe("a pick", () => {
+  const keyBytes = (key: number): Uint8Array => Uint8Array.of(key)
+
+  /** A file of 10 rows of as many keys: at a level, from one key to another, with positions up to a hundred times its number. */
+  const file = (
+    number: number,
+    level: number,
+    first: number,
+    last: number,
+    more: Partial<Candidate> = {}
+  ): Candidate => ({
+    name: `file ${number}`,
+    level,
+    bytes: flushBytes,
+    rows: 10,
+    keys: 10,
+    deletions: 0,
+    firstKey: keyBytes(first),
+    lastKey: keyBytes(last),
+    firstPosition: 100 * number - 99,
+    lastPosition: 100 * number,
+    lastTime: 100 * number,
+    garbage: 0,
+    isExpired: false,
+    ...more
+  })
+
+  const pick = (
+    segments: ReadonlyArray<Candidate>,
+    strategy: TableSettings["compaction"] = leveled,
+    aim: CompactionAim = "due",
+    moment: Partial<Moment> = {}
+  ) => {
+    const picked = pickCompaction(segments, strategy, options, aim, { horizon: 10_000, now: 10_000, ...moment })
+    if (picked === undefined) return undefined
+    const { dropsDeletions, inputs, kind, outputLevel } = picked
+    return { kind, inputs: inputs.map(({ name }) => Number(name.slice(5))), outputLevel, dropsDeletions }
+  }
+
+  it("is none where nothing is due", () => {
+    for (const strategy of [leveled, tiered, windows]) {
+      expect(pick([], strategy)).toBeUndefined()
+      expect(pick([], strategy, "full")).toBeUndefined()
+      expect(pick([file(1, 1, 0, 9), file(2, 0, 0, 9)], strategy)).toBeUndefined()
+    }
+  })
+
+  it("from level 0 takes all that meet, with what they meet on level 1", () => {
+    expect(pick([
+      ...[file(1, 2, 0, 99), file(2, 1, 0, 9), file(3, 1, 20, 29), file(4, 1, 60, 69)],
+      ...[file(5, 0, 5, 25), file(6, 0, 22, 28), file(7, 0, 8, 8), file(8, 0, 50, 61)]
+    ])).toEqual({ kind: "merge", inputs: [2, 3, 4, 5, 6, 7, 8], outputLevel: 1, dropsDeletions: false })
+    // Nothing is dragged along that lies between: a large file that no key is in.
+    expect(pick([
+      ...[file(1, 1, 0, 9), file(2, 1, 30, 40), file(3, 1, 60, 69)],
+      ...[file(5, 0, 5, 25), file(6, 0, 22, 28), file(7, 0, 8, 8), file(8, 0, 50, 61)]
+    ])).toEqual({ kind: "merge", inputs: [1, 5, 6, 7], outputLevel: 1, dropsDeletions: true })
+  })
+
+  it("takes the oldest where there are more of level 0 than one merge may have", () => {
+    const flushed = Array.from({ length: 20 }, (_, i) => file(i + 1, 0, 0, 99))
+    expect(pick(flushed)?.inputs).toEqual(flushed.slice(0, 16).map((_, i) => i + 1))
+    expect(pick(flushed, leveled, "full")?.inputs).toHaveLength(16)
+  })
+
+  it("moves what meets nothing, and merges small neighbours instead", () => {
+    const apart = (bytes: number) =>
+      [1, 2, 3, 4].map((number) => file(number, 0, 10 * number, 10 * number + 5, { bytes }))
+    expect(pick(apart(flushBytes))).toEqual({
+      kind: "move",
+      inputs: [1, 2, 3, 4],
+      outputLevel: 1,
+      dropsDeletions: true
+    })
+    expect(pick(apart(100))).toEqual({ kind: "merge", inputs: [1, 2, 3, 4], outputLevel: 1, dropsDeletions: true })
+    // The small one that earlier flushes left on level 1 is next to them.
+    const left = [file(8, 1, 0, 5), file(9, 1, 6, 9, { bytes: 300 })]
+    expect(pick([...left, ...apart(100)])?.inputs).toEqual([9, 1, 2, 3, 4])
+  })
+
+  it("takes from a level too large the file that meets the fewest bytes below, and what it meets", () => {
+    const bytes = options.level1Bytes / 2
+    expect(pick([
+      ...[file(1, 2, 0, 19), file(2, 2, 30, 35), file(3, 2, 36, 49)],
+      ...[file(4, 1, 10, 40, { bytes }), file(5, 1, 44, 45, { bytes }), file(6, 1, 46, 60, { bytes })]
+    ])).toEqual({ kind: "merge", inputs: [3, 5], outputLevel: 2, dropsDeletions: true })
+  })
+
+  it("drops deletions only where nothing older has a key in common", () => {
+    const flushed = [4, 5, 6, 7].map((number) => file(number, 0, 30, 50))
+    const dropsDeletions = (...older: ReadonlyArray<Candidate>) => pick([...older, ...flushed])?.dropsDeletions
+    expect(dropsDeletions(file(1, 1, 30, 35))).toBe(true)
+    expect(dropsDeletions(file(1, 2, 30, 35))).toBe(false)
+    expect(dropsDeletions(file(1, 2, 0, 29), file(2, 2, 51, 60))).toBe(true)
+    // A newer one does no harm, and neither does one beside.
+    const merged = [1, 2, 3, 4].map((number) => file(number, 0, 30, 50))
+    expect(pick([...merged, file(5, 0, 30, 50, { bytes: 100 * flushBytes })], tiered)).toEqual({
+      kind: "merge",
+      inputs: [1, 2, 3, 4],
+      outputLevel: 0,
+      dropsDeletions: true
+    })
+    expect(pick([file(9, 0, 30, 50, { bytes: 100 * flushBytes, lastPosition: 1 }), ...merged], tiered)).toEqual({
+      kind: "merge",
+      inputs: [1, 2, 3, 4],
+      outputLevel: 0,
+      dropsDeletions: false
+    })
+  })
+
+  it("rewrites a file of which much is superseded, deleted or expired, as soon as the horizon allows it", () => {
+    const mostly = (more: Partial<Candidate>, horizon = 10_000, aim: CompactionAim = "due") =>
+      pick([file(1, 1, 0, 9, more), file(2, 1, 10, 19)], leveled, aim, { horizon })
+    const rewritten = { kind: "merge", inputs: [1], outputLevel: 1, dropsDeletions: true }
+    expect(mostly({})).toBeUndefined()
+    for (
+      const more of [{ garbage: 4 }, { keys: 6 }, { deletions: 4 }, { keys: 8, deletions: 2 }, { isExpired: true }]
+    ) {
+      expect(mostly(more)).toEqual(rewritten)
+    }
+    expect(mostly({ garbage: 3 })).toBeUndefined()
+    expect(mostly({ garbage: 3 }, 10_000, "garbage")).toEqual(rewritten)
+    expect(mostly({ garbage: 3 }, 10_000, "full")).toEqual(rewritten)
+    expect(mostly({ keys: 6 }, 99)).toBeUndefined()
+    expect(mostly({ deletions: 4 }, 99)).toBeUndefined()
+    expect(mostly({ garbage: 4 }, 99)).toEqual(rewritten)
+  })
+
+  it("brings deletions down to what they delete", () => {
+    const below = [file(1, 2, 0, 20), file(2, 1, 30, 40)]
+    expect(pick([...below, file(3, 1, 0, 9, { deletions: 9 })])).toEqual({
+      kind: "merge",
+      inputs: [1, 3],
+      outputLevel: 2,
+      dropsDeletions: true
+    })
+    expect(pick([...below, file(3, 1, 0, 9, { deletions: 3 })])).toBeUndefined()
+    // Two levels down: first it moves.
+    expect(pick([...below, file(3, 0, 0, 9, { deletions: 9 })])).toMatchObject({ kind: "move", outputLevel: 1 })
+    // What is older on level 0 goes along.
+    expect(pick([...below, file(3, 0, 5, 35), file(4, 0, 0, 9, { deletions: 9, rows: 9, keys: 9 })])?.inputs)
+      .toEqual([2, 3, 4])
+  })
+
+  it("says why, in a sentence for people", () => {
+    const flushed = [1, 2, 3, 4].map((number) => file(number, 0, 0, 9))
+    const reasonOf = (strategy: TableSettings["compaction"], aim: CompactionAim = "due", now = 10_000) =>
+      pickCompaction(flushed, strategy, options, aim, { horizon: 0, now })?.reason
+    expect(reasonOf(leveled)).toBe("level 0 has 4 files")
+    expect(reasonOf(tiered)).toBe("4 files of about one size follow one another")
+    expect(reasonOf(windows)).toMatch(/^the window that ended at 1970-01-01T00:00:00.*Z is over$/)
+    expect(reasonOf(tiered, "full")).toBe("everything was asked for")
   })
 })
