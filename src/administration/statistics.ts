@@ -11,6 +11,10 @@ import type { ColumnStatistics, LevelStatistics, TableStatistics } from "./Inspe
 const sum = <A>(list: ReadonlyArray<A>, of: (one: A) => number): number =>
   list.reduce((total, one) => total + of(one), 0)
 
+/** The least or greatest of some numbers, of which there may be many; `undefined` of none. */
+const outermost = (numbers: ReadonlyArray<number>, pick: (a: number, b: number) => number): number | undefined =>
+  numbers.length === 0 ? undefined : numbers.reduce((a, b) => pick(a, b))
+
 /** Adds a table up; `versions` is what is in memory of it. */
 export const tableStatistics = (
   table: Table,
@@ -37,8 +41,8 @@ export const tableStatistics = (
     columns: withColumns ? columns.map((column) => columnStatistics(table, column)) : [],
     horizon: table.horizon,
     flushedThrough: table.flushedThrough,
-    firstTime: segments.length === 0 ? undefined : Math.min(...segments.map(({ firstTime }) => firstTime)),
-    lastTime: segments.length === 0 ? undefined : Math.max(...segments.map(({ lastTime }) => lastTime))
+    firstTime: outermost(segments.map(({ firstTime }) => firstTime), Math.min),
+    lastTime: outermost(segments.map(({ lastTime }) => lastTime), Math.max)
   }
 }
 

@@ -1,6 +1,7 @@
 /** `varve status`: how the services are, and what they have done. */
 import * as Effect from "effect/Effect"
 import { AdminService } from "../../transport/grpc/generated/varve/v1/admin_pb.ts"
+import type { GetStorageStatusResponse } from "../../transport/grpc/generated/varve/v1/admin_processor_pb.ts"
 import { IngestionService } from "../../transport/grpc/generated/varve/v1/ingestion_pb.ts"
 import { QueryService } from "../../transport/grpc/generated/varve/v1/query_pb.ts"
 import { type DependencyHealth, HealthStatus } from "../../transport/grpc/generated/varve/v1/record_pb.ts"
@@ -91,13 +92,27 @@ const ingestion = ({ ingestionUrl, token }: Settings) =>
     ]
   }).pipe(Effect.scoped)
 
+const processor = ({ processor, segmentBytes, segments }: GetStorageStatusResponse): ReadonlyArray<Figure> => {
+  const { checkpointPosition = 0n, compactions = 0n, flushes = 0n, lastFailure = "", running = [] } = processor ?? {}
+  return [
+    { name: "processor", value: lastFailure === "" ? running.join(", ") || "idle" : `failing (${lastFailure})` },
+    { name: "segments", value: segments },
+    bytes("segment_bytes", segmentBytes),
+    count("flushes", flushes),
+    count("compactions", compactions),
+    count("checkpoint_position", checkpointPosition)
+  ]
+}
+
 const query = ({ queryUrl, token }: Settings) =>
   Effect.gen(function*() {
     const connection = yield* connect({ service: "query", url: queryUrl, token })
-    const [healthy, log] = yield* Effect.all([
+    const [healthy, log, storage] = yield* Effect.all([
       unary(connection, QueryService.method.healthCheck, {}),
-      unary(connection, AdminService.method.getLogStatus, {})
-    ], { concurrency: 2 })
+      unary(connection, AdminService.method.getLogStatus, {}),
+      // Not for credentials of one tenant.
+      Effect.orElseSucceed(unary(connection, AdminService.method.getStorageStatus, {}), () => undefined)
+    ], { concurrency: 3 })
     return [
       health("query", healthy),
       bytes("log_bytes", log.bytes),
@@ -106,7 +121,8 @@ const query = ({ queryUrl, token }: Settings) =>
       count("written_position", log.writtenPosition),
       count("durable_position", log.durablePosition),
       { name: "last_commit_time", value: plainTimestamp(log.lastCommitTime) },
-      measured("sync_mean_ms", log.syncMeanMs, " ms")
+      measured("sync_mean_ms", log.syncMeanMs, " ms"),
+      ...(storage === undefined ? [] : processor(storage))
     ]
   }).pipe(Effect.scoped)
 
