@@ -89,6 +89,12 @@ export const byAge = (left: SegmentEntry, right: SegmentEntry): number =>
   right.level - left.level ||
   (left.level === 0 ? left.lastPosition - right.lastPosition : compareBytes(left.firstKey, right.firstKey))
 
+/** The files that a segment consists of: its rows, and what finds them by a column's values. */
+export const filesOf = ({ indexes, name }: SegmentEntry): ReadonlyArray<string> => [
+  name,
+  ...indexes.map((index) => index.name)
+]
+
 /** Rows with an event time before this, in microseconds, are gone for a snapshot at a position; -Infinity: none. */
 export const expiredBefore = (table: Table, position: Position.Position): number => {
   const { expirations } = table

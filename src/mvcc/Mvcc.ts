@@ -15,6 +15,7 @@ import type { Segment } from "../segment/Segment.ts"
 import type { SegmentError } from "../segment/SegmentError.ts"
 import type { Marks } from "./marks.ts"
 import type { Memtable } from "./memtable.ts"
+import type { SegmentFilesService } from "./SegmentFiles.ts"
 import type { TableVersions } from "./tableVersions.ts"
 
 /** Which past a read wants: a position, a commit time in microseconds, or the newest. */
@@ -37,6 +38,8 @@ export interface SegmentView {
   readonly marks: Marks
   /** The file, opened by whoever is first. Good until the reader's scope closes. */
   readonly open: Effect.Effect<Segment, MvccError>
+  /** Looks something up in a file of `entry.indexes`; see `SegmentFilesService.useIndex`. */
+  readonly useIndex: SegmentFilesService["useIndex"]
 }
 
 /** A table's rows as one reader has them, whatever is flushed or merged meanwhile. */

@@ -1,16 +1,17 @@
 /**
- * The segments' files, open for reading, and the one cache that they share. A file is opened when it is first read and
+ * The files of segments and of their indexes, open for reading, and the one cache that they share. A file is opened when it is first read and
  * closed when it is no longer a table's and nobody reads it; those who read a file that was removed go on doing so.
  */
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { BlockCache } from "../segment/BlockCache.ts"
 import { openSegment, type Segment } from "../segment/Segment.ts"
-import { fromStorageError, type SegmentError } from "../segment/SegmentError.ts"
+import type { SegmentError } from "../segment/SegmentError.ts"
+import { openValueIndex, type ValueIndex } from "../segment/valueIndex/ValueIndex.ts"
 import { BlockStorage } from "../storage/BlockStorage.ts"
+import { makeOpenFiles } from "./openFiles.ts"
+import { segmentFolder } from "./recovery/segmentFiles.ts"
 
 /** Bytes of decoded pages that are kept, where nothing else is said. */
 export const cacheBytesDefault = 64 * 1024 * 1024
@@ -34,17 +35,24 @@ export interface SegmentFilesService {
   readonly open: (name: string) => Effect.Effect<Segment, SegmentError>
   /** A file is no longer a table's: it is closed and removed from the storage as soon as nobody pins it. */
   readonly drop: (name: string) => Effect.Effect<void>
-  /** How many are open. */
+  /**
+   * Looks something up in the index in a file, which has to be pinned. Where the file cannot be read, that is logged once,
+   * the file is given up and the answer is `undefined`: rows can be found without it.
+   */
+  readonly useIndex: <A>(
+    name: string,
+    use: (index: ValueIndex) => Effect.Effect<A, SegmentError>
+  ) => Effect.Effect<A | undefined>
+  /** Files of indexes that were given up, until they are dropped. */
+  readonly faultyIndexes: ReadonlySet<string>
+  /** Gives up those of the files of indexes that are missing. */
+  readonly checkIndexes: (names: ReadonlyArray<string>) => Effect.Effect<void>
+  /** How many segments are open. */
   readonly openCount: () => number
 }
 
 /** The segments' files. */
 export class SegmentFiles extends Context.Service<SegmentFiles, SegmentFilesService>()("varve/mvcc/SegmentFiles") {}
-
-interface OpenFile {
-  readonly scope: Scope.Closeable
-  readonly segment: Deferred.Deferred<Segment, SegmentError>
-}
 
 /** Makes the service; its scope closes all files. */
 export const makeSegmentFiles = Effect.fnUntraced(function*(
@@ -53,47 +61,29 @@ export const makeSegmentFiles = Effect.fnUntraced(function*(
   const storage = yield* BlockStorage
   const parent = yield* Scope.Scope
   const cache = new BlockCache(options.cacheBytesMax)
-  const files = new Map<string, OpenFile>()
+  const segments = makeOpenFiles(storage, parent, (file) => openSegment(file, cache))
+  const indexes = makeOpenFiles(storage, parent, (file) => openValueIndex(file, cache))
   const pins = new Map<string, number>()
   const dropped = new Set<string>()
-
-  const close = (name: string) =>
-    Effect.suspend(() => {
-      const file = files.get(name)
-      files.delete(name)
-      if (file === undefined) return Effect.void
-      return Effect.andThen(
-        Effect.ignore(Effect.flatMap(Deferred.await(file.segment), (segment) => segment.forget)),
-        Scope.close(file.scope, Exit.void)
-      )
-    })
+  const faulty = new Set<string>()
 
   /** A file that cannot be removed is an orphan, which the next start collects. */
   const remove = (name: string) =>
     Effect.suspend(() => {
       dropped.delete(name)
-      return Effect.andThen(close(name), Effect.ignore(storage.remove(name)))
+      faulty.delete(name)
+      return Effect.andThen(
+        Effect.andThen(segments.close(name), indexes.close(name)),
+        Effect.ignore(storage.remove(name))
+      )
     })
 
-  const load = (name: string) =>
-    Effect.uninterruptible(Effect.gen(function*() {
-      const scope = yield* Scope.fork(parent)
-      const file: OpenFile = { scope, segment: Deferred.makeUnsafe() }
-      files.set(name, file)
-      const opened = yield* Effect.exit(
-        Effect.flatMap(
-          Effect.mapError(Scope.provide(storage.open(name, { readOnly: true }), scope), fromStorageError),
-          (opened) => openSegment(opened, cache)
-        )
-      )
-      // A failure is not kept: the next one who asks tries again.
-      if (Exit.isFailure(opened)) {
-        files.delete(name)
-        yield* Scope.close(scope, Exit.void)
-      }
-      yield* Deferred.done(file.segment, opened)
-      return yield* opened
-    }))
+  const giveUp = (name: string, problem: string) =>
+    Effect.suspend(() => {
+      if (faulty.has(name)) return Effect.void
+      faulty.add(name)
+      return Effect.logWarning(`rows are found without the index ${name}, which is built anew: ${problem}`)
+    })
 
   return {
     cache,
@@ -121,16 +111,29 @@ export const makeSegmentFiles = Effect.fnUntraced(function*(
         ),
         ({ value }) => value
       ),
-    open: (name) =>
-      Effect.suspend(() => {
-        const known = files.get(name)
-        return known === undefined ? load(name) : Deferred.await(known.segment)
-      }),
+    open: segments.open,
+    useIndex: (name, use) =>
+      Effect.suspend(() =>
+        faulty.has(name)
+          ? Effect.undefined
+          : Effect.catch(
+            Effect.flatMap(indexes.open(name), use),
+            ({ message }) => Effect.as(giveUp(name, message), undefined)
+          )
+      ),
+    faultyIndexes: faulty,
+    checkIndexes: (names) =>
+      names.length === 0 ? Effect.void : Effect.ignore(Effect.flatMap(storage.list(`${segmentFolder}/`), (there) => {
+        const present = new Set(there)
+        return Effect.forEach(names, (name) => present.has(name) ? Effect.void : giveUp(name, "the file is missing"), {
+          discard: true
+        })
+      })),
     drop: (name) =>
       Effect.suspend(() => {
         dropped.add(name)
         return pins.has(name) ? Effect.void : remove(name)
       }),
-    openCount: () => files.size
+    openCount: segments.count
   }
 })

@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Position from "../base/position.ts"
+import { filesOf } from "../catalog/state.ts"
 import { Engine } from "./Engine.ts"
 import {
   fromSegmentError,
@@ -74,7 +75,8 @@ export const makeMvcc: Effect.Effect<MvccService, never, Engine | SegmentFiles> 
   const viewOf = ({ entry, marks }: TableSegment): SegmentView => ({
     entry,
     marks,
-    open: Effect.mapError(files.open(entry.name), fromSegmentError)
+    open: Effect.mapError(files.open(entry.name), fromSegmentError),
+    useIndex: files.useIndex
   })
 
   const openTable: MvccService["openTable"] = Effect.fnUntraced(function*(table, position, purpose) {
@@ -90,7 +92,7 @@ export const makeMvcc: Effect.Effect<MvccService, never, Engine | SegmentFiles> 
         if (purpose === "scan" && !isSettled(versions, position)) return { names: [], value: undefined }
         const { memtables, segments } = versions
         return {
-          names: segments.map(({ entry }) => entry.name),
+          names: segments.flatMap(({ entry }) => filesOf(entry)),
           value: {
             segments: segments.map(viewOf),
             memtables: memtables.filter((memtable) => memtable.count > 0 && memtable.firstPosition <= position)

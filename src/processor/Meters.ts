@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Position from "../base/position.ts"
 import type { EngineState } from "../mvcc/engineState.ts"
-import type { CompactionReport, FlushReport, ProcessorStatus } from "./Processor.ts"
+import type { CompactionReport, FlushReport, IndexReport, ProcessorStatus } from "./Processor.ts"
 
 const sum = (
   segments: ReadonlyArray<{ readonly bytes: number; readonly rows: number }>,
@@ -23,6 +23,9 @@ export class Meters {
   private bytesMergedOut = 0
   private compactionMillis = 0
   private segmentsRemoved = 0
+  private indexesBuilt = 0
+  private indexBytesBuilt = 0
+  private indexMillis = 0
   private checkpoints = 0
   private checkpointPosition: Position.Position = Position.zero
   private lastFailure = ""
@@ -42,6 +45,12 @@ export class Meters {
     this.bytesMergedIn += sum(inputs, "bytes")
     this.bytesMergedOut += sum(outputs, "bytes")
     this.segmentsRemoved += inputs.length
+  }
+
+  indexed({ bytes, elapsedMillis }: IndexReport): void {
+    this.indexesBuilt++
+    this.indexBytesBuilt += bytes
+    this.indexMillis += elapsedMillis
   }
 
   checkpointed(position: Position.Position): void {
@@ -70,6 +79,9 @@ export class Meters {
       bytesMergedOut: this.bytesMergedOut,
       compactionMillis: this.compactionMillis,
       segmentsRemoved: this.segmentsRemoved,
+      indexesBuilt: this.indexesBuilt,
+      indexBytesBuilt: this.indexBytesBuilt,
+      indexMillis: this.indexMillis,
       checkpoints: this.checkpoints,
       checkpointPosition: this.checkpointPosition,
       sealedMemtables,

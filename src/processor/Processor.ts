@@ -1,6 +1,6 @@
 /**
  * The processor: what happens to rows after they are committed. It flushes memtables into segments, merges segments,
- * expires rows, writes checkpoints, and lets go of the log and of files that nothing needs any more.
+ * builds indexes, expires rows, writes checkpoints, and lets go of the log and of files that nothing needs any more.
  *
  * All of it goes on by itself; the functions here are for those who do not want to wait.
  */
@@ -45,6 +45,17 @@ export interface CompactionReport extends CompactionPlan {
   readonly elapsedMillis: number
 }
 
+/** A file of an index that was built. */
+export interface IndexReport {
+  /** The table's number in the catalog. */
+  readonly table: number
+  readonly index: string
+  /** The name of the segment that it is of. */
+  readonly segment: string
+  readonly bytes: number
+  readonly elapsedMillis: number
+}
+
 /** Which tables, and how thoroughly. */
 export interface CompactRequest {
   /** Numbers of tables; all where `undefined`. */
@@ -70,6 +81,12 @@ export interface ProcessorStatus {
   readonly compactionMillis: number
   /** Segments that no table names any more. */
   readonly segmentsRemoved: number
+  /** Files of indexes. */
+  readonly indexesBuilt: number
+  /** Of those files. */
+  readonly indexBytesBuilt: number
+  /** Time that building them took, in milliseconds. */
+  readonly indexMillis: number
   readonly checkpoints: number
   /** 0 where there is none. */
   readonly checkpointPosition: Position
@@ -91,6 +108,8 @@ export interface ProcessorService {
     request: CompactRequest,
     onStep?: (report: CompactionReport) => void
   ) => Effect.Effect<ReadonlyArray<CompactionReport>, ProcessorError>
+  /** Builds every file of an index that is missing now, and removes those that nothing needs; of one table, or of all. */
+  readonly buildIndexes: (table: number | undefined) => Effect.Effect<ReadonlyArray<IndexReport>, ProcessorError>
   /** Writes a checkpoint, and lets go of the log before it as far as the configuration says. */
   readonly checkpoint: Effect.Effect<Position, ProcessorError>
   readonly status: () => ProcessorStatus

@@ -17,6 +17,8 @@ import { type CompactionAim, compactionDefaults, type CompactionOptions } from "
 import { expireRows } from "./expire.ts"
 import { type FlushError, makeFlusher } from "./flush/makeFlusher.ts"
 import { sealLargest, sealOld } from "./flush/seal.ts"
+import type { IndexError } from "./indexes/makeIndexer.ts"
+import { makeIndexKeeper } from "./indexes/makeIndexKeeper.ts"
 import { Meters } from "./Meters.ts"
 import { type CompactionReport, ProcessorError, type ProcessorService } from "./Processor.ts"
 
@@ -50,7 +52,7 @@ const retrying = Schedule.min([Schedule.exponential("100 millis"), Schedule.spac
 
 const aimOf = (full: boolean): CompactionAim => full ? "full" : "due"
 
-const fromJobError = (error: FlushError | CompactionError): ProcessorError =>
+const fromJobError = (error: FlushError | CompactionError | IndexError): ProcessorError =>
   error._tag === "CommitError"
     ? new ProcessorError({ reason: error.reason, message: error.message, field: error.field })
     : new ProcessorError({
@@ -79,6 +81,7 @@ export const makeProcessor = Effect.fnUntraced(function*(
   })
   const compactor = makeCompactor(publisher, yield* Mvcc, workers, options)
   const compactionDue = Latch.makeUnsafe(true)
+  let isCompacting = false
   engine.bytesNoticed = options.memoryBytesFlush
 
   /** Says what runs and how it went. */
@@ -90,6 +93,12 @@ export const makeProcessor = Effect.fnUntraced(function*(
       meters.running.add(name)
       return Effect.onExit(effect, (exit) => Effect.sync(() => meters.ended(name, exit)))
     })
+
+  const indexKeeper = makeIndexKeeper(publisher, workers, {
+    isBusy: () => isCompacting || compactionDue.isOpen(),
+    onBuilt: (report) => meters.indexed(report),
+    metered: (table, step) => metered(`index of ${nameOf(table)}`, step)
+  })
 
   const nameOf = (table: number): string => {
     const { name, tenant } = state.catalog.tables.get(table)!
@@ -166,11 +175,17 @@ export const makeProcessor = Effect.fnUntraced(function*(
         Effect.timeoutOption(compactionDue.await, options.compactionInterval),
         Effect.suspend(() => {
           compactionDue.closeUnsafe()
+          isCompacting = true
           return compactDue
-        })
+        }).pipe(Effect.ensuring(Effect.sync(() => {
+          isCompacting = false
+          indexKeeper.due.openUnsafe()
+        })))
       )
     )
   )
+
+  yield* forkDaemon("indexes", indexKeeper.keep)
 
   const writeCheckpoint = metered(
     "checkpoint",
@@ -212,6 +227,7 @@ export const makeProcessor = Effect.fnUntraced(function*(
         Effect.forEach(tables ?? [...state.catalog.tables.keys()], (table) => compactTable(table, aimOf(full), onStep)),
         fromJobError
       ).pipe(Effect.map((reports) => reports.flat())),
+    buildIndexes: (table) => Effect.mapError(indexKeeper.build(table), fromJobError),
     checkpoint: Effect.mapError(
       writeCheckpoint,
       ({ message }) => new ProcessorError({ reason: "SEGMENT_UNAVAILABLE", message, field: "" })

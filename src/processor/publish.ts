@@ -2,11 +2,12 @@
 import * as Effect from "effect/Effect"
 import * as Position from "../base/position.ts"
 import { publicationProblem } from "../catalog/fold.ts"
+import { filesOf, type Table } from "../catalog/state.ts"
 import type { SegmentEntry, SegmentsPublished } from "../event/Event.ts"
 import type { CommitError, CommitPipelineService } from "../mvcc/CommitPipeline.ts"
 import type { EngineService } from "../mvcc/Engine.ts"
 import type { HandOver } from "../mvcc/handOver.ts"
-import { refuse } from "../mvcc/intent.ts"
+import { type Refusal, refuse } from "../mvcc/intent.ts"
 import type { SegmentFilesService } from "../mvcc/SegmentFiles.ts"
 
 /** What publishing needs. */
@@ -17,9 +18,7 @@ export interface Publisher {
 }
 
 /** What changes of a table's segments. */
-export interface Publication {
-  /** The table's number in the catalog. */
-  readonly table: number
+export interface SegmentsChange {
   /** Every row up to here is in segments then; 0 where nothing was flushed. */
   readonly through: Position.Position
   /** Versions that no snapshot at or above this sees may be gone then; 0 where none went. */
@@ -28,14 +27,28 @@ export interface Publication {
   readonly added: ReadonlyArray<SegmentEntry>
 }
 
+/** A change of the segments of a table. */
+export interface Publication extends SegmentsChange {
+  /** The table's number in the catalog. */
+  readonly table: number
+}
+
+/** Publishes what is known to change; see `publishChange`. */
+export const publishSegments = (
+  publisher: Publisher,
+  publication: Publication,
+  handOver: HandOver | undefined
+): Effect.Effect<void, CommitError> => publishChange(publisher, publication.table, () => publication, handOver)
+
 /**
- * Commits a publication, then lets go of the files that it removes. Fails with SEGMENTS_CHANGED where another one was
+ * Commits what `change` makes of a table as it is when the commit's turn comes, `undefined` where that is nothing, then lets go of the files that it removes. Fails with SEGMENTS_CHANGED where another one was
  * first: then the files that it would have added are nobody's. After any other failure the log may name them, and they
  * must stay.
  */
-export const publishSegments = (
+export const publishChange = (
   { engine, files, pipeline }: Publisher,
-  { added, horizon, removed, table, through }: Publication,
+  table: number,
+  change: (table: Table) => SegmentsChange | Refusal | undefined,
   handOver: HandOver | undefined
 ): Effect.Effect<void, CommitError> => {
   let unnamed: ReadonlyArray<string> = []
@@ -44,6 +57,9 @@ export const publishSegments = (
       kind: "catalog",
       propose: (catalog) => {
         const before = catalog.tables.get(table)!
+        const changed = change(before)
+        if (changed === undefined || "kind" in changed) return changed
+        const { added, horizon, removed, through } = changed
         const event: SegmentsPublished = {
           kind: "SegmentsPublished",
           tableId: table,
@@ -68,8 +84,3 @@ export const publishSegments = (
     Effect.uninterruptible
   )
 }
-
-/** The files that a segment consists of. */
-const filesOf = (
-  { indexes, name }: SegmentEntry
-): ReadonlyArray<string> => [name, ...indexes.map((index) => index.name)]

@@ -1,6 +1,6 @@
-/** Whether the files of segments are those that the catalog names: neither fewer nor, after this, more. */
+/** Whether the files of segments and their indexes are those that the catalog names: neither fewer nor, after this, more. */
 import * as Effect from "effect/Effect"
-import type { CatalogState } from "../../catalog/state.ts"
+import { type CatalogState, filesOf } from "../../catalog/state.ts"
 import type { BlockStorageService } from "../../storage/BlockStorage.ts"
 import { checkpointFolder } from "../checkpoint/store.ts"
 import type { EngineState } from "../engineState.ts"
@@ -13,18 +13,26 @@ export const segmentFolder = "segments"
 /** Files that are looked at at once. */
 const concurrency = 16
 
-/** The files that a catalog names, with their length and whose they are, for people. */
-const namedFiles = function*({ tables }: CatalogState) {
+/** The segments that a catalog names, with their length and whose they are, for people. */
+const namedSegments = function*({ tables }: CatalogState) {
   for (const { name: table, segments, tenant } of tables.values()) {
-    const owner = `${tenant}.${table}`
-    for (const { bytes, indexes, name } of segments) {
-      yield { name, bytes, owner }
-      for (const index of indexes) yield { name: index.name, bytes: index.bytes, owner }
-    }
+    for (const { bytes, name } of segments) yield { name, bytes, owner: `${tenant}.${table}` }
   }
 }
 
-/** Fails where a file that the catalog names is missing, or is longer or shorter than it was written. */
+/** All files that a catalog names. */
+const namedFiles = ({ tables }: CatalogState): ReadonlySet<string> => {
+  const names = new Set<string>()
+  for (const { segments } of tables.values()) {
+    for (const segment of segments) for (const name of filesOf(segment)) names.add(name)
+  }
+  return names
+}
+
+/**
+ * Fails where a segment that the catalog names is missing, or is longer or shorter than it was written. Indexes are not
+ * looked at: whatever is wrong with one, it can be built again.
+ */
 export const checkSegmentFiles = Effect.fnUntraced(
   function*(storage: BlockStorageService, state: EngineState): Effect.fn.Return<void, RecoveryError> {
     const present = new Set(yield* Effect.mapError(storage.list(`${segmentFolder}/`), fromStorageError))
@@ -38,7 +46,7 @@ export const checkSegmentFiles = Effect.fnUntraced(
           "restore the log and the checkpoints that belong to them, or move them away to begin anew; nothing was changed"
       })
     }
-    const named = [...namedFiles(state.catalog)]
+    const named = [...namedSegments(state.catalog)]
     const missing = named.filter(({ name }) => !present.has(name))
     if (missing.length > 0) {
       const [{ name, owner }] = missing
@@ -77,7 +85,7 @@ export const checkSegmentFiles = Effect.fnUntraced(
  */
 export const removeOrphans = Effect.fnUntraced(
   function*(storage: BlockStorageService, state: EngineState): Effect.fn.Return<void, RecoveryError> {
-    const named = new Set(Array.from(namedFiles(state.catalog), ({ name }) => name))
+    const named = namedFiles(state.catalog)
     const segments = yield* Effect.mapError(storage.list(`${segmentFolder}/`), fromStorageError)
     const checkpoints = yield* Effect.mapError(storage.list(`${checkpointFolder}/`), fromStorageError)
     const orphans = [

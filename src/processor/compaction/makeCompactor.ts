@@ -11,7 +11,7 @@ import type { MvccService } from "../../mvcc/Mvcc.ts"
 import type { SegmentJobError, SegmentWorkersService } from "../../segment/worker/SegmentWorkers.ts"
 import { horizonOf } from "../horizon.ts"
 import type { CompactionPlan, CompactionReport } from "../Processor.ts"
-import { type Publisher, publishSegments } from "../publish.ts"
+import { publishChange, type Publisher, publishSegments } from "../publish.ts"
 import { segmentEntry } from "../segmentEntry.ts"
 import { mergedName } from "../segmentNames.ts"
 import { type CompactionAim, type CompactionOptions, pickCompaction } from "./pickCompaction.ts"
@@ -131,19 +131,20 @@ export const makeCompactor = (
   }, Effect.scoped)
 
   const move = Effect.fnUntraced(function*({ plan, table }: Chosen) {
-    const added = plan.inputs.map((segment): SegmentEntry => ({ ...segment, level: plan.outputLevel }))
-    yield* publishSegments(
+    const removed = namesOf(plan)
+    // As they are by then: an index may have been built for one of them meanwhile.
+    const moved = (now: Table): ReadonlyArray<SegmentEntry> =>
+      plan.inputs.map((input) => ({
+        ...now.segments.find(({ name }) => name === input.name) ?? input,
+        level: plan.outputLevel
+      }))
+    yield* publishChange(
       publisher,
-      {
-        table: table.id,
-        through: Position.zero,
-        horizon: Position.zero,
-        removed: added.map(({ name }) => name),
-        added
-      },
+      table.id,
+      (now) => ({ through: Position.zero, horizon: Position.zero, removed, added: moved(now) }),
       undefined
     )
-    return added
+    return moved(table)
   })
 
   return {
