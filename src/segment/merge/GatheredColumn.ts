@@ -1,7 +1,12 @@
 /** Copies runs of rows of a column behind those that a column already has. */
-import type { Dictionary } from "../../event/dictionary.ts"
-import { DictionaryVector } from "../../event/dictionary.ts"
-import { type Int64Vector, makeVector, type NumberArray, type NumberVector, TextVector } from "../../event/vector.ts"
+import { type Dictionary, DictionaryVector } from "../../event/dictionary.ts"
+import {
+  type Int64Vector,
+  makeVector,
+  type NumberArray,
+  type NumberVector,
+  type TextVector
+} from "../../event/vector.ts"
 import { dictionaryValuesMax } from "../format.ts"
 import type { SegmentVector } from "../write/SegmentRows.ts"
 import type { Runs } from "./Runs.ts"

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { encodeUtf8 } from "../../../src/base/bytes.ts"
 import { DictionaryVector } from "../../../src/event/dictionary.ts"
-import { Int64Vector, makeVector, setNull, TextVector } from "../../../src/event/vector.ts"
+import { type Int64Vector, makeVector, setNull, type TextVector } from "../../../src/event/vector.ts"
 import { type Column, type ColumnType, type TableSchema, vectorKind } from "../../../src/schema/types.ts"
 import { BlockCache } from "../../../src/segment/BlockCache.ts"
 import { firstSchemaColumn } from "../../../src/segment/columns.ts"
