@@ -8,10 +8,11 @@ import { BlockStorage } from "../../storage/BlockStorage.ts"
 import { type Frame, Wal, type WalError } from "../../wal/Wal.ts"
 import type { CheckpointContent } from "../checkpoint/content.ts"
 import type { CheckpointHeader } from "../checkpoint/format.ts"
+import { checkpointFolder } from "../checkpoint/store.ts"
 import { CommitTimes } from "../commitTimes.ts"
 import { EngineState } from "../engineState.ts"
 import { Receipts } from "../receipts.ts"
-import { chooseCheckpoint } from "./chooseCheckpoint.ts"
+import { chooseCheckpoint, fromStorageError } from "./chooseCheckpoint.ts"
 import { RecoveryError } from "./RecoveryError.ts"
 import { checkSegmentFiles, removeOrphans } from "./segmentFiles.ts"
 
@@ -38,6 +39,8 @@ export const recover = Effect.fnUntraced(function*(
   const wal = yield* Wal
   const storage = yield* BlockStorage
   const checkpoint = yield* chooseCheckpoint(storage, wal)
+  // A process that was killed, unlike a machine that lost power, leaves a name that can be seen and was never synced.
+  if (checkpoint !== undefined) yield* Effect.mapError(storage.syncDirectory(checkpointFolder), fromStorageError)
   const state = stateOf(memtableBytesMax, checkpoint?.content)
   const from = checkpoint?.header.replayFrom ?? Position.first
   let replayedBytes = 0
