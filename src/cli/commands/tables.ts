@@ -105,6 +105,6 @@ const rebuildIndex = Command.make(
 
 /** `varve index` */
 export const index = Command.make("index").pipe(
-  Command.withDescription("Declare and watch secondary indexes"),
+  Command.withDescription("Declare secondary indexes, and see how far they are built"),
   Command.withSubcommands([createIndex, dropIndex, indexStatus, rebuildIndex])
 )
