@@ -23,6 +23,8 @@ export const tableStatistics = (
 ): TableStatistics => {
   const { segments } = table
   const { columns } = latest(table).schema
+  // Rows of a segment that are marked may, and need not, be older versions of keys of the same segment.
+  const marked = new Map(versions?.segments.map(({ entry, marks }) => [entry.name, marks.count]))
   return {
     tenant: table.tenant,
     table: table.name,
@@ -31,9 +33,7 @@ export const tableStatistics = (
     bytes: sum(segments, ({ bytes }) => bytes),
     plainBytes: sum(segments, ({ plainBytes }) => plainBytes),
     deletions: sum(segments, ({ deletions }) => deletions),
-    // Older versions of a key in the same file, and what is marked as superseded by others.
-    superseded: sum(segments, ({ keys, rows }) => rows - keys) +
-      sum(versions?.segments ?? [], ({ marks }) => marks.count),
+    superseded: sum(segments, ({ keys, name, rows }) => Math.max(rows - keys, marked.get(name) ?? 0)),
     rowsInMemory: versions?.rowCount ?? 0,
     bytesInMemory: versions?.usedBytes ?? 0,
     memtables: versions?.memtables.length ?? 0,
