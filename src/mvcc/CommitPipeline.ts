@@ -57,7 +57,7 @@ export interface CommitPipelineService {
    */
   readonly commit: (intent: Intent, onQueued?: () => void) => Effect.Effect<CommitReceipt, CommitError>
   /** Says how fast rows leave the memory: so many bytes in so many milliseconds. Writers are slowed down to that. */
-  readonly freed: (bytes: number, millis: number) => void
+  readonly freed: (bytes: number, millis: number) => Effect.Effect<void>
   readonly status: () => PipelineStatus
 }
 

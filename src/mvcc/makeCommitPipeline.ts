@@ -146,7 +146,7 @@ export const makeCommitPipeline = Effect.fnUntraced(function*(
     const clock = yield* Clock.Clock
     const started = clock.currentTimeMillisUnsafe()
     for (;;) {
-      const delay = throttle.delayMillis(bytes, state.bytes + pendingBytes)
+      const delay = throttle.delayMillis(bytes, state.bytes + pendingBytes, clock.currentTimeMillisUnsafe())
       if (delay === 0) break
       if (delay === undefined && clock.currentTimeMillisUnsafe() - started > memoryWaitMillisMax) {
         return yield* new CommitError({
@@ -204,7 +204,7 @@ export const makeCommitPipeline = Effect.fnUntraced(function*(
   return {
     admit,
     commit,
-    freed: (bytes, millis) => throttle.freed(bytes, millis),
+    freed: (bytes, millis) => Effect.map(Clock.currentTimeMillis, (now) => throttle.freed(bytes, millis, now)),
     status: () => ({
       pendingRows,
       pendingBytes,

@@ -50,7 +50,7 @@ export const makeFlusher = (
       { kind: "flush", memtable, segment: name, order }
     )
     const elapsedMillis = clock.currentTimeMillisUnsafe() - started
-    pipeline.freed(memtable.usedBytes, elapsedMillis)
+    yield* pipeline.freed(memtable.usedBytes, elapsedMillis)
     const report: FlushReport = { table: versions.table, segment, elapsedMillis }
     onFlushed(report)
     return report
