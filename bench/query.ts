@@ -198,8 +198,15 @@ export const benchQuery = async (
         note: `${figure.note}, ${(figure.median / inMemory[i].median).toFixed(2)} of memtables`
       })),
       await pages100("segments: pages of 100 by key", open(state, storage, 64 * 2 ** 20), rows, runs),
-      await pointReads("segments: get by key, cold", open(state, storage, 0), rows, Math.min(gets, 2000), runs, rows),
-      await pointReads("segments: get by key, hot", open(state, storage, 256 * 2 ** 20), rows, gets, runs, 500)
+      await pointReads(
+        "segments: get by key, all different",
+        open(state, storage, 64 * 2 ** 20),
+        rows,
+        gets,
+        runs,
+        rows
+      ),
+      await pointReads("segments: get by key, of 500", open(state, storage, 256 * 2 ** 20), rows, gets, runs, 500)
     ]
   } finally {
     await Effect.runPromise(Scope.close(scope, Exit.void))

@@ -16,12 +16,10 @@ export interface Timings {
   takeMillis: number
   /** Making the answer's values. */
   makeMillis: number
-  /** Rows that passed the filter. */
-  found: number
 }
 
 /** Nothing yet. */
-export const noTimings = (): Timings => ({ findMillis: 0, takeMillis: 0, makeMillis: 0, found: 0 })
+export const noTimings = (): Timings => ({ findMillis: 0, takeMillis: 0, makeMillis: 0 })
 
 /** Milliseconds on a clock that never goes back. */
 export const millisOf = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
@@ -46,7 +44,6 @@ export const drain = Effect.fnUntraced(function*(
     const found = yield* feed.next
     timings.findMillis += millisOf(clock) - started
     if (found === undefined) return
-    timings.found += found.count
     for (let from = 0; from < found.count; from += sliceRows) {
       if (from > 0) yield* Effect.yieldNow
       yield* refusals(() => {
@@ -85,8 +82,8 @@ export const makeRows = Effect.fnUntraced(function*<A>(
 
 /** What a read cost, by its own counts. */
 export const statsOf = (
-  { memtables, pages, scanned, segments }: ReadCost,
-  index: QueryStats["index"],
+  { indexes, memtables, pages, scanned, segments }: ReadCost,
+  index: "" | "key",
   rowsReturned: number,
   elapsedMillis: number
 ): QueryStats => ({
@@ -95,7 +92,7 @@ export const statsOf = (
   segments: segments.size,
   memtables: memtables.size,
   pages,
-  index,
+  index: index === "" ? [...indexes].join(", ") : index,
   elapsedMillis
 })
 

@@ -102,7 +102,7 @@ const describeSources = ({ memtables, segments }: Survey): string => {
 }
 
 /** How much of the segments is left, each level within the one before. */
-const describePruning = ({ counts, reasons, segments }: Survey): string => {
+const describePruning = ({ counts, indexes, reasons, segments }: Survey): string => {
   if (segments === 0) return ""
   const { pages, pagesLeft, rowGroups, rowGroupsLeft, segmentsLeft } = counts
   const parts = [
@@ -111,7 +111,7 @@ const describePruning = ({ counts, reasons, segments }: Survey): string => {
     ...rowGroupsLeft === 0 ? [] : [`${pagesLeft} of these ${counted(pages, "page")}`]
   ]
   const why = reasons.length === 0 ? "" : `; min and max rule out ${reasons.join(", ")}`
-  return `; ${parts.join(", ")}${why}`
+  return `; ${[`${parts.join(", ")}${why}`, ...indexes].join("; ")}`
 }
 
 const isEverything = (filter: CheckedFilter): boolean => filter.kind === "and" && filter.filters.length === 0
@@ -127,9 +127,9 @@ const pageSteps = (
     surveyed,
     request,
     run && {
-      seen: run.seen,
+      seen: run.cost.seen,
       millis: run.timings.findMillis,
-      found: run.timings.found
+      found: run.cost.found
     }
   )
   const found = steps[steps.length - 1].estimatedRows
@@ -165,9 +165,9 @@ const aggregateSteps = (
     surveyed,
     request,
     run && {
-      seen: run.seen,
+      seen: run.cost.seen,
       millis: run.gathering.findMillis,
-      found: run.gathering.found
+      found: run.cost.found
     }
   )
   const found = steps[steps.length - 1].estimatedRows
@@ -182,7 +182,7 @@ const aggregateSteps = (
     run && { rows: run.groupCount, millis: run.gathering.takeMillis }
   ))
   if (!isEverything(plan.having)) {
-    const actual = run && { rows: run.choosing.found, millis: run.choosing.findMillis }
+    const actual = run && { rows: run.answer.groups, millis: run.choosing.findMillis }
     steps.push(step("having", request.having.trim(), namesOf(plan.having), groups, actual))
   }
   if (plan.order.length > 0) {

@@ -5,6 +5,7 @@ import type { Position } from "../base/position.ts"
 import { expiredBefore, latest } from "../catalog/state.ts"
 import type { MvccService } from "../mvcc/Mvcc.ts"
 import { always, type CheckedFilter } from "./checkFilter.ts"
+import { IndexUse } from "./indexes/IndexUse.ts"
 import { Pruner } from "./prune/Pruner.ts"
 import type { QueryError } from "./Query.ts"
 import { mvccReads } from "./refusals.ts"
@@ -25,6 +26,7 @@ export interface Sources {
   readonly expiredBefore: number
   readonly cost: ReadCost
   readonly pruner: Pruner
+  readonly indexes: IndexUse
 }
 
 /** What is read, and how much at a time. */
@@ -46,14 +48,15 @@ export const openSources = Effect.fnUntraced(function*(
   const rows = yield* mvccReads(mvcc.openTable(table.id, snapshot.position, purpose))
   const expired = expiredBefore(table, position)
   const pruner = new Pruner(filter, position, expired)
+  const indexes = new IndexUse(table, filter)
   const cost = new ReadCost()
-  const context: SegmentContext = { table, position, expiredBefore: expired, cost, pruner, shape }
+  const context: SegmentContext = { table, position, expiredBefore: expired, cost, pruner, indexes, shape }
   const keyName = latest(table).schema.key
   const segments = rows.segments.map((view, i) => new SegmentSource(context, i, view, keyName))
   const memtables = rows.memtables.map((memtable, i) =>
     new MemtableSource(context, segments.length + i, memtable, mvcc.commitTime)
   )
-  return { all: [...segments, ...memtables], segments, memtables, expiredBefore: expired, cost, pruner }
+  return { all: [...segments, ...memtables], segments, memtables, expiredBefore: expired, cost, pruner, indexes }
 })
 
 /** What a scan visits: segments that the catalog does not rule out, and memtables. */

@@ -69,6 +69,7 @@ export const runPage = Effect.fnUntraced(
       candidates: yield* visited(plan.path, sources),
       filter: plan.filter,
       columns: plan.order.map(({ column }) => column),
+      narrow: top.narrow,
       order: new CandidateOrder(plan.order[0], begin, () => top.last()),
       cost: sources.cost
     })
@@ -96,7 +97,7 @@ export const runPage = Effect.fnUntraced(
       position,
       stats: statsOf(sources.cost, plan.path.kind === "lookup" ? "key" : "", records.length, elapsedMillis())
     }
-    return { answer, timings, seen: sources.cost.seen }
+    return { answer, timings, cost: sources.cost }
   },
   Effect.scoped
 )

@@ -154,6 +154,7 @@ const ordered = Effect.fnUntraced(function*(
     candidates: yield* visited(plan.path, sources),
     filter: plan.filter,
     columns: plan.order.map(({ column }) => column),
+    narrow: isLimited ? top.narrow : undefined,
     order: isLimited ? new CandidateOrder(plan.order[0], undefined, () => top.last()) : undefined,
     cost
   })

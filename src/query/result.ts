@@ -41,7 +41,7 @@ export interface QueryStats {
   readonly memtables: number
   /** Pages of segments that were decoded. */
   readonly pages: number
-  /** The index that found the rows; empty for a scan. */
-  readonly index: "" | "key"
+  /** What found the rows: `key`, or the names of secondary indexes, joined by ", "; empty where all were scanned. */
+  readonly index: string
   readonly elapsedMillis: number
 }

@@ -45,6 +45,7 @@ export const inKeyOrder = Effect.fnUntraced(function*(
       candidates: yield* visited(plan.path, sources),
       filter: plan.filter,
       columns: plan.order.map(({ column }) => column),
+      narrow: top.narrow,
       order: new CandidateOrder(first, begin, () => top.last()),
       cost
     })

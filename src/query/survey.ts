@@ -21,6 +21,8 @@ export interface Survey {
   readonly counts: PruneCounts
   /** Why segments are left out: `38 segments by origin = 'SFO'`. */
   readonly reasons: ReadonlyArray<string>
+  /** What came of indexes: `index by_origin: 12 of 5,120 pages`. */
+  readonly indexes: ReadonlyArray<string>
   readonly facts: ReadonlyArray<SourceFacts>
 }
 
@@ -45,6 +47,7 @@ export const survey = Effect.fnUntraced(
       reasons: [...pruner.ruledOut].map(([condition, count]) =>
         `${count} ${count === 1 ? "segment" : "segments"} by ${describeCondition(condition)}`
       ),
+      indexes: plan.path.kind === "scan" ? sources.indexes.describe() : [],
       facts: factsOf(sources)
     }
   },

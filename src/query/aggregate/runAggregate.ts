@@ -64,11 +64,12 @@ export const runAggregate = Effect.fnUntraced(
     const order = new RowOrder(plan.order)
     const top = new TopRows(order, plan.limit)
     order.open(part, result.vector)
+    const chosenFrom = new ReadCost()
     const having = new PartFeed({
       candidates: [resultCandidate(result, groups.count)],
       filter: plan.having,
       columns: [],
-      cost: new ReadCost()
+      cost: chosenFrom
     })
     yield* drain(having, choosing, { take: ({ block, count, rows, source }) => top.offer(source, block, rows, count) })
     const readers = plan.columns.map((column) => valueReader(column, result.vector(column)))
@@ -81,11 +82,11 @@ export const runAggregate = Effect.fnUntraced(
     const answer: AggregateAnswer = {
       columns: plan.columns.map(resultColumn),
       rows,
-      groups: choosing.found,
+      groups: chosenFrom.found,
       position: plan.view.snapshot.position,
       stats: statsOf(cost, plan.path.kind === "lookup" ? "key" : "", rows.length, elapsedMillis())
     }
-    return { answer, gathering, choosing, seen: cost.seen, groupCount: groups.count }
+    return { answer, gathering, choosing, cost, groupCount: groups.count }
   },
   Effect.scoped
 )

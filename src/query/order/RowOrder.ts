@@ -26,6 +26,11 @@ export class RowOrder {
     this.columns.forEach(({ column }, i) => this.terms[i].open(of, vectorOf(column)))
   }
 
+  /** Makes rows comparable by the first column alone, which is all that `keepUpTo` needs. */
+  openFirst(of: number, vectorOf: (column: Column) => ReadVector): void {
+    this.terms[0].open(of, vectorOf(this.columns[0].column))
+  }
+
   /** Lets go of rows. */
   close(of: number): void {
     for (const term of this.terms) term.open(of, undefined)

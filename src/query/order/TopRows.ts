@@ -1,6 +1,7 @@
 /** The first rows of an order, found in one pass with memory for no more than these. */
 import type { Column } from "../../schema/types.ts"
 import type { OrderValue } from "../scan/CandidateOrder.ts"
+import type { Narrow } from "../scan/PartFeed.ts"
 import type { Block } from "../scan/Source.ts"
 import { KeptValues } from "./KeptValues.ts"
 import { kept, orderValue, part, type RowOrder } from "./RowOrder.ts"
@@ -22,6 +23,8 @@ const staleValues = 4096
  * part that is looked at are compared where they lie; when it ends, the values of those that stay are copied.
  */
 export class TopRows {
+  /** Takes out rows that are certainly not among the first: by the order's first column, before others are loaded. */
+  readonly narrow: Narrow
   private readonly order: RowOrder
   private readonly limit: number
   private size = 0
@@ -36,6 +39,16 @@ export class TopRows {
     this.order = order
     this.limit = limit
     this.values = new KeptValues(order.columns)
+    this.narrow = {
+      columns: order.columns.slice(0, 1).map(({ column }) => column),
+      keep: (block, rows, count) => {
+        if (this.size < this.limit || this.size === 0) return count
+        order.openFirst(part, (column) => block.vector(column))
+        const close = order.keepUpTo(part, rows, count, this.ofs[0], this.numbers[0])
+        order.close(part)
+        return close
+      }
+    }
   }
 
   /** Takes rows[0, count) of a block of a source, which the order has opened as `part`. The list is scratch afterwards. */

@@ -26,12 +26,21 @@ export interface FoundPart {
   readonly count: number
 }
 
+/** A look at rows by a few columns, which saves loading others. */
+export interface Narrow {
+  readonly columns: ReadonlyArray<Column>
+  /** Keeps, of rows[0, count) of a block, those that are wanted at the front, and returns how many they are. */
+  readonly keep: (block: Block, rows: Int32Array, count: number) => number
+}
+
 /** What a feed is made of. */
 export interface FeedOptions {
   readonly candidates: ReadonlyArray<Candidate>
   readonly filter: CheckedFilter
   /** Columns that are needed of rows that are found, beside those of the filter. */
   readonly columns: ReadonlyArray<Column>
+  /** Looks at the rows that were found before those columns are loaded, and takes out what is not wanted after all. */
+  readonly narrow?: Narrow | undefined
   /** In which order candidates are visited, and which need not be; absent = all, as they are. */
   readonly order?: CandidateOrder | undefined
   readonly cost: ReadCost
@@ -63,7 +72,7 @@ export class PartFeed {
 }
 
 const findPart = Effect.fnUntraced(function*(state: FeedState): Effect.fn.Return<FoundPart | undefined, QueryError> {
-  const { columns, filterColumns, waiting } = state
+  const { columns, cost, filterColumns, narrow, waiting } = state
   for (;;) {
     const candidate = waiting.take()
     if (candidate === undefined) return undefined
@@ -73,8 +82,15 @@ const findPart = Effect.fnUntraced(function*(state: FeedState): Effect.fn.Return
       continue
     }
     const part = yield* content.open(filterColumns)
-    const count = yield* findRows(state, part)
-    if (count === 0) continue
+    const found = yield* findRows(state, part)
+    cost.found += found
+    if (found === 0) continue
+    let count = found
+    if (narrow !== undefined) {
+      yield* part.load(narrow.columns)
+      count = yield* refusals(() => narrow.keep(part.block, state.rows, found))
+      if (count === 0) continue
+    }
     yield* part.load(columns)
     return { source: candidate.source, block: part.block, part, rows: state.rows, count }
   }

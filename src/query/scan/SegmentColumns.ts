@@ -39,6 +39,12 @@ export class SegmentColumns {
     return index < 0 ? [] : [Stored.firstSchemaColumn + index]
   }
 
+  /** Whether the values of a column are those of the file, `nulls` of which are null: none is made up for a row. */
+  isStored(column: Column, nulls: number): boolean {
+    const index = this.indexOf(column)
+    return index >= 0 && (nulls === 0 || !isFilled(column, this.columns[index]))
+  }
+
   /** The vector of a column, from the file's own vectors of `count` rows. */
   vector(column: Column, count: number, storedOf: (column: number) => SegmentVector): ReadVector {
     switch (column) {

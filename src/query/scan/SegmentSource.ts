@@ -5,9 +5,12 @@ import { versionOf } from "../../catalog/state.ts"
 import type { SegmentEntry } from "../../event/Event.ts"
 import type { SegmentView } from "../../mvcc/Mvcc.ts"
 import type { Column } from "../../schema/types.ts"
+import { pageRows } from "../../segment/format.ts"
 import { findKey, type RowRange } from "../../segment/lookup.ts"
 import type { RowGroupIndex } from "../../segment/read/RowGroupIndex.ts"
 import type { Segment } from "../../segment/Segment.ts"
+import { findPages, type FoundPages, type PagesLeft } from "../indexes/findPages.ts"
+import type { IndexUse } from "../indexes/IndexUse.ts"
 import { entryBounds } from "../prune/entryBounds.ts"
 import type { Judge, Pruner } from "../prune/Pruner.ts"
 import type { QueryError } from "../Query.ts"
@@ -20,6 +23,11 @@ import { SegmentColumns } from "./SegmentColumns.ts"
 import { keepLiving, positionOf, segmentVisibility, type Visible } from "./segmentVisibility.ts"
 import type { Candidate, OpenPart, Part, RecordRows, Source } from "./Source.ts"
 
+/** Of so few row groups the page indexes are read before an index is asked: they are likely to be needed. */
+const fewRowGroups = 2
+
+const countWanted = (isWanted: Uint8Array): number => isWanted.reduce((sum, wanted) => sum + wanted, 0)
+
 /** Rows [first, end) of a list lie in one page. */
 interface PageRows {
   readonly first: number
@@ -30,6 +38,7 @@ interface PageRows {
 /** What a segment's parts are made by. */
 export interface SegmentContext extends SourceContext {
   readonly pruner: Pruner
+  readonly indexes: IndexUse
   readonly shape: PartShape
 }
 
@@ -42,6 +51,8 @@ export class SegmentSource implements Source {
   private readonly number: number
   private readonly view: SegmentView
   private readonly columns: SegmentColumns
+  /** What indexes leave, once they were asked. */
+  private indexed: { readonly pages: FoundPages | undefined } | undefined
 
   /** `number`: the source's. */
   constructor(context: SegmentContext, number: number, view: SegmentView, keyName: string | undefined) {
@@ -111,20 +122,25 @@ export class SegmentSource implements Source {
     })
   }
 
-  /** The row groups that may hold wanted rows, by the bounds in the footer. */
-  private rowGroups(): Effect.Effect<ReadonlyArray<Candidate>, QueryError> {
-    const { counts } = this.context.pruner
-    const judge = this.context.pruner.judge(this.entry)
-    return Effect.map(this.opened, (segment) => {
+  /** The row groups that may hold wanted rows, by the bounds in the footer and by indexes. */
+  private readonly rowGroups = Effect.fnUntraced(
+    function*(this: SegmentSource): Effect.fn.Return<ReadonlyArray<Candidate>, QueryError> {
+      const { counts } = this.context.pruner
+      const judge = this.context.pruner.judge(this.entry)
+      const segment = yield* this.opened
       const { rowGroups } = segment.metadata
-      const left = rowGroups
-        .map((_, rowGroup) => this.rowGroup(segment, rowGroup, judge))
-        .filter(({ bounds, rows }) => judge === undefined || judge(bounds, rows))
+      const left = rowGroups.flatMap((_, number) => {
+        const { bounds, rows } = this.rowGroup(segment, number, undefined)
+        return judge === undefined || judge(bounds, rows) ? [number] : []
+      })
+      this.indexed ??= { pages: yield* this.askIndexes(segment, left, judge) }
+      const { pages } = this.indexed
+      const wanted = pages === undefined ? left : left.filter((number) => pages.has(number))
       counts.rowGroups += rowGroups.length
-      counts.rowGroupsLeft += left.length
-      return left
-    })
-  }
+      counts.rowGroupsLeft += wanted.length
+      return wanted.map((number) => this.rowGroup(segment, number, judge))
+    }
+  ).bind(this)
 
   private rowGroup(segment: Segment, rowGroup: number, judge: Judge | undefined): Candidate {
     const group = segment.metadata.rowGroups[rowGroup]
@@ -136,6 +152,50 @@ export class SegmentSource implements Source {
     }
   }
 
+  /** The pages that indexes leave; `rowGroups` are those that bounds leave. */
+  private readonly askIndexes = Effect.fnUntraced(
+    function*(
+      this: SegmentSource,
+      segment: Segment,
+      rowGroups: ReadonlyArray<number>,
+      judge: Judge | undefined
+    ): Effect.fn.Return<FoundPages | undefined, QueryError> {
+      const { cost, indexes } = this.context
+      if (indexes.wanted.length === 0 || rowGroups.length === 0) return undefined
+      const { entry, useIndex } = this.view
+      const groups = new Set(rowGroups)
+      const left: PagesLeft = {
+        hasRowGroup: (rowGroup) => groups.has(rowGroup),
+        pages: yield* this.countPages(segment, rowGroups, judge)
+      }
+      const isStored = (column: Column) => {
+        const nulls = entry.columns.find(({ columnId }) => columnId === column.id)?.nulls
+        return this.columns.isStored(column, nulls ?? entry.rows)
+      }
+      return yield* findPages(indexes, { entry, useIndex, isStored, left }, (name) => cost.indexes.add(name))
+    }
+  ).bind(this)
+
+  /** Pages that bounds leave of row groups: exactly where these are few, and their page indexes with them. */
+  private readonly countPages = Effect.fnUntraced(
+    function*(
+      this: SegmentSource,
+      segment: Segment,
+      rowGroups: ReadonlyArray<number>,
+      judge: Judge | undefined
+    ): Effect.fn.Return<number, QueryError> {
+      let pages = 0
+      for (const rowGroup of rowGroups) {
+        if (rowGroups.length > fewRowGroups) pages += Math.ceil(segment.metadata.rowGroups[rowGroup].rows / pageRows)
+        else {
+          const index = yield* segmentReads(segment.index(rowGroup))
+          pages += countWanted(this.wantedByBounds(segment, rowGroup, index, judge))
+        }
+      }
+      return pages
+    }
+  ).bind(this)
+
   /** The pages that may hold wanted rows, as parts. */
   private pages(
     segment: Segment,
@@ -143,31 +203,48 @@ export class SegmentSource implements Source {
     index: RowGroupIndex,
     judge: Judge | undefined
   ): ReadonlyArray<Candidate> {
-    const candidateOf = (run: PageRun): Candidate => {
-      const rows = index.breaks[run.end] - index.breaks[run.first]
-      return {
-        source: this.number,
-        rows,
-        bounds: (column) => this.columns.bounds(column, rows, (stored) => runBounds(run, stored)),
-        content: this.scannedPart(segment, run, rows)
-      }
-    }
-    const isWanted = new Uint8Array(index.pageCount).fill(1)
-    // This is the place for an index that knows which pages hold a value: what it leaves out is left out as well.
-    if (judge !== undefined) {
-      for (let page = 0; page < index.pageCount; page++) {
-        const { bounds, rows } = candidateOf({ rowGroup, index, first: page, end: page + 1 })
-        isWanted[page] = Number(judge(bounds, rows))
-      }
+    const isWanted = this.wantedByBounds(segment, rowGroup, index, judge)
+    const found = this.indexed?.pages
+    if (found !== undefined) {
+      const byIndex = new Uint8Array(index.pageCount)
+      for (const page of found.get(rowGroup) ?? []) byIndex[page] = isWanted[page]
+      isWanted.set(byIndex)
     }
     const { counts } = this.context.pruner
-    const left = isWanted.reduce((sum, wanted) => sum + wanted, 0)
+    const left = countWanted(isWanted)
     counts.pages += index.pageCount
     counts.pagesLeft += left
     if (left === 0) counts.rowGroupsLeft--
     return joinPages(isWanted).flatMap(({ end, first }) =>
-      cutRun({ rowGroup, index, first, end }, this.context.shape).map(candidateOf)
+      cutRun({ rowGroup, index, first, end }, this.context.shape).map((run) => this.pageRun(segment, run))
     )
+  }
+
+  private pageRun(segment: Segment, run: PageRun): Candidate {
+    const { breaks } = run.index
+    const rows = breaks[run.end] - breaks[run.first]
+    return {
+      source: this.number,
+      rows,
+      bounds: (column) => this.columns.bounds(column, rows, (stored) => runBounds(run, stored)),
+      content: this.scannedPart(segment, run, rows)
+    }
+  }
+
+  /** A 1 for each page that may hold wanted rows by its bounds. */
+  private wantedByBounds(
+    segment: Segment,
+    rowGroup: number,
+    index: RowGroupIndex,
+    judge: Judge | undefined
+  ): Uint8Array {
+    const isWanted = new Uint8Array(index.pageCount).fill(1)
+    if (judge === undefined) return isWanted
+    for (let page = 0; page < index.pageCount; page++) {
+      const { bounds, rows } = this.pageRun(segment, { rowGroup, index, first: page, end: page + 1 })
+      isWanted[page] = Number(judge(bounds, rows))
+    }
+    return isWanted
   }
 
   private scannedPart(segment: Segment, run: PageRun, rows: number): Part {
