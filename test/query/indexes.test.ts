@@ -1,6 +1,4 @@
 /** Secondary indexes: the same answers from fewer pages, and said why where they were not used. */
-import * as Effect from "effect/Effect"
-import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import * as Position from "../../src/base/position.ts"
@@ -10,7 +8,7 @@ import type { AggregateRequest, QueryRequest } from "../../src/query/Query.ts"
 import { isNested } from "../../src/schema/types.ts"
 import { anyone, Dataset, read, run } from "./support/dataset.ts"
 import { newDataset, newFilter } from "./support/generate.ts"
-import { buildIndexes, damage, declareIndexes, indexFiles } from "./support/indexed.ts"
+import { buildIndexes, declareIndexes } from "./support/indexed.ts"
 import { find } from "./support/model.ts"
 import { Random, seedOf } from "./support/random.ts"
 
@@ -51,15 +49,15 @@ const selective = (random: Random, dataset: Dataset): Filter => {
 }
 
 describe(`indexes change no answer (VARVE_SEED=${seed})`, () => {
-  it.each([0, 1, 2, 3, 4, 5])("in random tables, at random positions: %i", async (round) => {
+  it.each([0, 1, 2])("in random tables, at random positions: %i", async (round) => {
     const random = new Random(seed + round)
-    const dataset = newDataset(random, random.pick([400, 1500, 3000]), 20_000, "spread")
+    const dataset = newDataset(random, random.pick([400, 800, 1500]), 20_000, "spread")
     const query = dataset.query()
     const columns = dataset.columns.filter(({ type }) => !isNested(type)).map(({ name }) => name)
     let used = 0
     let pages = 0
     let pagesScanned = 0
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 45; i++) {
       if (i % 15 === 0) {
         declareIndexes(dataset, columns.filter(() => random.chance(0.7)), i + 1)
         buildIndexes(dataset, () => random.chance(0.9))
