@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import type { Position } from "../../src/base/position.ts"
 import type { BlockStorageService } from "../../src/storage/BlockStorage.ts"
 import { makeMemoryStorage, type MemoryStorage } from "../../src/storage/memoryStorage.ts"
+import { Dice } from "../support/dice.ts"
 import {
   assertCovered,
   caller,
@@ -21,6 +22,7 @@ import {
   openIndexed,
   storedIndexes,
   table,
+  writeRows,
   type Written
 } from "../support/indexedEngine.ts"
 import { Gate, quiet } from "../support/openEngine.ts"
@@ -241,6 +243,51 @@ describe("indexes", () => {
           }))
         })
       )
+  )
+
+  it.live.each([1, 2])(
+    "change no answer at any position, while rows are written, flushed and merged (seed %i)",
+    (seed) =>
+      Effect.scoped(Effect.gen(function*() {
+        const dice = new Dice(seed)
+        const engine = yield* openIndexed(yield* makeMemoryStorage)
+        const written: Array<Written> = []
+        yield* prepare(engine, written)
+        let isDone = false
+        let used = 0
+        const changes = Effect.gen(function*() {
+          for (let step = 0; step < 12; step++) {
+            yield* dice.pick([
+              engine.processor.compact({ tables: undefined, full: true }),
+              engine.processor.buildIndexes(undefined),
+              Effect.ignore(engine.administration.rebuildIndex(index, caller)),
+              Effect.ignore(engine.administration.createIndex(byV, caller)),
+              ...step > 8 ? [Effect.ignore(engine.administration.dropIndex(index, caller))] : [],
+              flushRows(engine, written, dice.below(3) * manyRows / 2)
+            ])
+            const few = dice.times(
+              2000,
+              () => [`k${dice.below(60_000)}`, dice.chance(0.3) ? null : `v${dice.below(20) * 7919}`] as const
+            )
+            yield* writeRows(engine, written, few)
+          }
+          isDone = true
+        })
+        const reads = Effect.gen(function*() {
+          while (!isDone) {
+            const wanted = dice.times(dice.between(1, 4), () => `v${dice.below(30) * 7919}`)
+            const newest = engine.mvcc.position()
+            const position = dice.chance(0.3) ? newest : dice.between(1, newest)
+            const found = yield* find(engine, `v in (${wanted.map((value) => `'${value}'`).join()})`, position)
+            const expected = keysWith(written, position, (value) => wanted.includes(value))
+            assert.deepStrictEqual(found.keys, expected.slice(0, 10_000), `${wanted.join()} at ${position}`)
+            used += Number(found.index === "by_v")
+            yield* Effect.sleep("1 millis")
+          }
+        })
+        yield* Effect.all([changes, reads], { concurrency: "unbounded" })
+        assert.isAbove(used, 2)
+      }))
   )
 
   it.effect("that a reader uses stay until it has read", () =>

@@ -12,6 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { randomInt } from "node:crypto"
 import type { Position } from "../../src/base/position.ts"
+import { latest } from "../../src/catalog/state.ts"
 import type { ProcessorService } from "../../src/processor/Processor.ts"
 import { makeMemoryStorage, type MemoryStorage } from "../../src/storage/memoryStorage.ts"
 import { Dice } from "../support/dice.ts"
@@ -160,6 +161,7 @@ const live = Effect.fnUntraced(function*(life: Life) {
       processor.flush(undefined),
       processor.compact({ tables: undefined, full: dice.chance(0.3) }),
       processor.checkpoint,
+      processor.buildIndexes(undefined),
       Effect.void,
       Effect.void
     ])
@@ -193,9 +195,10 @@ const resolve = Effect.fnUntraced(function*({ engine, model, tableId }: Life, op
   }
 })
 
-/** Another history, another way of merging. */
-const configure = (dice: Dice, { pipeline }: OpenEngine, tableId: number) =>
-  pipeline.commit({
+/** Another history, another way of merging, other indexes. */
+const configure = (dice: Dice, { catalog, pipeline }: OpenEngine, tableId: number) => {
+  const [column] = latest(catalog.table("t", "x")!).schema.columns
+  return pipeline.commit({
     kind: "catalog",
     propose: () => ({
       kind: "TableConfigured",
@@ -209,10 +212,15 @@ const configure = (dice: Dice, { pipeline }: OpenEngine, tableId: number) =>
           { strategy: "tiered" },
           { strategy: "time-window", windowMicros: 5000 }
         ]),
-        indexes: []
+        indexes: dice.pick([
+          [],
+          [{ name: "by_v", columnId: column.id, version: 1 }],
+          [{ name: "by_v", columnId: column.id, version: 2 }, { name: "again", columnId: column.id, version: 1 }]
+        ])
       }
     })
   })
+}
 
 const round = Effect.fnUntraced(function*(seed: number) {
   const dice = new Dice(seed)
