@@ -6,13 +6,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as zlib from "node:zlib"
-import type { Dictionary } from "../event/dictionary.ts"
 import type { BlockFile } from "../storage/BlockStorage.ts"
 import type { BlockCache } from "./BlockCache.ts"
 import { type Bounds, joinBounds } from "./bounds.ts"
 import { keyColumn } from "./columns.ts"
 import { constantVector } from "./read/constantVector.ts"
-import { type PageSource, readDictionary, readPages } from "./read/decodePages.ts"
+import { type ColumnDictionary, type PageSource, readDictionary, readPages } from "./read/decodePages.ts"
 import { fileBytesMin, footerLength, readMetadata, type SegmentMetadata, tailBytes } from "./read/metadata.ts"
 import { RowGroupIndex } from "./read/RowGroupIndex.ts"
 import { damage, fromStorageError, fromThrown, type SegmentError } from "./SegmentError.ts"
@@ -105,7 +104,7 @@ export class Segment {
   }
 
   /** The dictionary of a column of a row group, through the cache; `undefined` where it has none. */
-  dictionary(rowGroup: number, column: number): Effect.Effect<Dictionary | undefined, SegmentError> {
+  dictionary(rowGroup: number, column: number): Effect.Effect<ColumnDictionary | undefined, SegmentError> {
     if (!this.metadata.rowGroups[rowGroup].chunks[column].hasDictionary) return Effect.undefined
     return this.cached(this.pieceOf(rowGroup, column, dictionaryPiece), () => loadDictionary(this, rowGroup, column))
   }
@@ -198,7 +197,7 @@ const loadDictionary = Effect.fnUntraced(function*(segment: Segment, rowGroup: n
     if (end !== bytes.length) throw damage(offset + end, "a dictionary is shorter than its place")
     return dictionary
   })
-  return { value: value as Dictionary | undefined, bytes: value.byteLength }
+  return { value: value as ColumnDictionary | undefined, bytes: value.byteLength }
 })
 
 const loadPages = Effect.fnUntraced(

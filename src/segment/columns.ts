@@ -51,9 +51,12 @@ export const columnOf = (name: string, fieldId: number, type: ColumnType, option
 /**
  * The engine's columns, which every segment begins with, in this order. Their field ids are far above those of schemas
  * and below those that Iceberg keeps for itself.
+ *
+ * `_key` is never null, but its pages have levels as those of the schema's columns do: a column that holds the key too
+ * then has the same pages, and they are stored once.
  */
 export const systemColumns: ReadonlyArray<SegmentColumn> = [
-  columnOf("_key", 2_000_000_001, "string", false),
+  columnOf("_key", 2_000_000_001, "string", true),
   columnOf("_position", 2_000_000_002, "int64", false),
   columnOf("_commit_time", 2_000_000_003, "timestamp", false),
   columnOf("_timestamp", 2_000_000_004, "timestamp", true),

@@ -8,7 +8,7 @@ import { encodeUtf8 } from "../../src/base/bytes.ts"
 import { Int64Vector, TextVector } from "../../src/event/vector.ts"
 import { sortRows } from "../../src/segment/sortRows.ts"
 import { encodeSegment } from "../../src/segment/write/SegmentWriter.ts"
-import { expectedColumns, join, type PlainValue, type RandomRows, randomRows } from "./support.ts"
+import { expectedColumns, join, type PlainValue, type RandomRows, randomRows, schemaOf } from "./support.ts"
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "varve-duckdb-"))
 let connection: DuckDBConnection
@@ -217,6 +217,46 @@ describe("DuckDB", () => {
     expect(await ask(`SELECT bloom_filter_excludes FROM parquet_bloom_probe(${file}, '_key', 'absent')`)).toEqual([
       [true]
     ])
+  })
+
+  it("reads a column that has the pages of the keys", async () => {
+    const count = 140_000
+    const random = randomRows(1, 1)
+    const keys = new TextVector(count)
+    const sum = new Int64Vector(count)
+    for (let row = 0; row < count; row++) {
+      keys.set(row, encodeUtf8(`order 😀 ${(row * 7919 % count).toString(16).padStart(9, "0")}`))
+      sum.setNumber(row, row % 1000)
+    }
+    const positions = Float64Array.from({ length: count }, (_, row) => row + 1)
+    const nothing = { hasNulls: true, nulls: new Uint8Array(count).fill(1) }
+    const rows = {
+      keys,
+      positions,
+      commitTimes: positions,
+      timestamps: Object.assign(new Int64Vector(count), nothing),
+      deleted: undefined,
+      metadata: Object.assign(new TextVector(count), nothing),
+      columns: [keys.copy(count), sum]
+    }
+    const schema = schemaOf(["string", "int64"])
+    const file = store("shared", {
+      owner: { ...random.owner, schema },
+      rows,
+      order: sortRows(keys, positions, count)
+    })
+    expect(await ask(`SELECT count(*), count(DISTINCT "column 0"), sum("column 1") FROM ${file}`)).toEqual([
+      [140_000n, 140_000n, 140n * 499_500n]
+    ])
+    expect(await ask(`SELECT count(*) FROM ${file} WHERE "column 0" IS DISTINCT FROM _key`)).toEqual([[0n]])
+    const [key] = (await ask(`SELECT "column 0" FROM ${file} WHERE _position = 77777`))[0]
+    expect(key).toBe(new TextDecoder().decode(keys.get(77_776)))
+    expect(await ask(`SELECT _position FROM ${file} WHERE "column 0" = '${key}'`)).toEqual([[77_777n]])
+    const places = await ask(
+      `SELECT count(DISTINCT data_page_offset) FROM parquet_metadata(${file})
+      WHERE path_in_schema IN ('_key', 'column 0') GROUP BY row_group_id`
+    )
+    expect(places).toEqual([[1n], [1n]])
   })
 
   it("is told types, field ids, statistics, bloom filters and entries", async () => {

@@ -3,6 +3,7 @@ import { FormatError } from "../../src/base/byteCursor.ts"
 import { compareBytes, encodeUtf8 } from "../../src/base/bytes.ts"
 import { compareBound, cutMax, cutMin, decodeBound, encodeBound } from "../../src/segment/bounds.ts"
 import { addToBloom, bloomMayContain, makeBloom } from "../../src/segment/encoding/bloom.ts"
+import { decodeDelta, deltaBytesMax, deltaRangeMax, encodeDelta } from "../../src/segment/encoding/delta.ts"
 import { DistinctSketch } from "../../src/segment/encoding/DistinctSketch.ts"
 import { bitWidth, decodeHybrid, encodeHybrid, hybridBytesMax } from "../../src/segment/encoding/hybrid.ts"
 import { areAllPresent, decodeLevels, encodeLevels, levelBytesMax } from "../../src/segment/encoding/levels.ts"
@@ -100,6 +101,42 @@ describe("runs and packed bits", () => {
     "values up to %i need %i bits",
     (largest, width) => expect(bitWidth(largest)).toBe(width)
   )
+})
+
+describe("differences", () => {
+  it.each(seeds(120))("come back (seed %i)", (seed) => {
+    const dice = makeDice(seed)
+    const count = pick(dice, [0, 1, 2, 32, 33, 128, 129, 130, 4096])
+    const range = 2 ** (dice() * Math.log2(deltaRangeMax))
+    const least = Math.floor((2 * dice() - 1) * (Number.MAX_SAFE_INTEGER - range))
+    const jumps = pick(dice, [0.01, 1])
+    const values = new Float64Array(count)
+    for (let i = 0; i < count; i++) {
+      values[i] = i > 0 && dice() >= jumps ? values[i - 1] : least + Math.floor(dice() * range)
+    }
+    const bytes = new Uint8Array(3 + deltaBytesMax(count))
+    const end = encodeDelta(bytes, 3, values, count)
+    expect(end).toBeLessThanOrEqual(bytes.length)
+    const target = new Float64Array(count + 2)
+    expect(decodeDelta(bytes, 3, end, target, 1, count)).toBe(end)
+    expect(Array.from(target)).toEqual([0, ...values, 0])
+    for (let cut = 3; cut < end; cut += 1 + below(dice, end >> 3)) {
+      expect(() => decodeDelta(bytes, 3, cut, target, 1, count)).toThrow(FormatError)
+    }
+    expect(() => decodeDelta(bytes, 3, end, target, 1, count + 1)).toThrow(/are expected/)
+  })
+
+  it("of whole steps take next to nothing", () => {
+    const values = Int32Array.from({ length: 4096 }, (_, i) => -5000 + 7 * i)
+    const bytes = new Uint8Array(deltaBytesMax(4096))
+    expect(encodeDelta(bytes, 0, values, 4096)).toBeLessThan(200)
+  })
+
+  it("beyond what is safe are refused", () => {
+    const varints = Uint8Array.of(128, 1, 4, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f)
+    expect(() => decodeDelta(varints, 0, varints.length, new Float64Array(1), 0, 1)).toThrow(FormatError)
+    expect(() => decodeDelta(Uint8Array.of(128, 2, 4, 1, 0), 0, 5, new Float64Array(1), 0, 1)).toThrow(/256 values/)
+  })
 })
 
 describe("definition levels", () => {

@@ -1,19 +1,21 @@
-/** What we write, hyparquet reads: it is the oracle here. DuckDB reads segments in the tests of the processor. */
+/** What we write, hyparquet reads: it is the oracle here. DuckDB is another one: duckdb.test.ts. */
 import { parquetMetadata, parquetRead, parquetReadObjects, readColumnIndex, readOffsetIndex } from "hyparquet"
 import * as zlib from "node:zlib"
 import { describe, expect, it } from "vitest"
 import { encodeUtf8 } from "../../src/base/bytes.ts"
 import { DictionaryVector } from "../../src/event/dictionary.ts"
-import { Int64Vector, setNull, TextVector } from "../../src/event/vector.ts"
+import { Int64Vector, NumberVector, setNull, TextVector } from "../../src/event/vector.ts"
 import { type Bound, compareBound, joinBounds } from "../../src/segment/bounds.ts"
 import { pageTextBytesMax } from "../../src/segment/format.ts"
 import type { SegmentRows, SegmentVector } from "../../src/segment/write/SegmentRows.ts"
 import { encodeSegment, SegmentWriter } from "../../src/segment/write/SegmentWriter.ts"
 import {
+  below,
   doubles,
   expectedColumns,
   fromHyparquet,
   join,
+  makeDice,
   type PlainValue,
   type RandomRows,
   randomRows,
@@ -119,7 +121,7 @@ describe("a segment", () => {
       field_id
     ])).toEqual([
       ["rows", undefined, undefined, undefined, undefined],
-      ["_key", "BYTE_ARRAY", "STRING", "REQUIRED", 2_000_000_001],
+      ["_key", "BYTE_ARRAY", "STRING", "OPTIONAL", 2_000_000_001],
       ["_position", "INT64", undefined, "REQUIRED", 2_000_000_002],
       ["_commit_time", "INT64", "TIMESTAMP", "REQUIRED", 2_000_000_003],
       ["_timestamp", "INT64", "TIMESTAMP", "OPTIONAL", 2_000_000_004],
@@ -179,6 +181,100 @@ describe("a segment", () => {
     const [rowGroup] = parquetMetadata(join(chunks).buffer).row_groups
     const hasDictionary = rowGroup.columns.map((chunk) => chunk.meta_data!.dictionary_page_offset !== undefined)
     expect(hasDictionary.slice(6)).toEqual([true, true, false, false, false, true])
+  })
+
+  it("writes each column in the way that is smallest", async () => {
+    const count = 20_000
+    const dice = makeDice(5)
+    const numbers = (kind: "int32" | "float32" | "float64", value: (row: number) => number) => {
+      const vector = new NumberVector(kind, count)
+      for (let row = 0; row < count; row++) vector.values[row] = value(row)
+      return vector
+    }
+    const integers = (value: (row: number) => number) => {
+      const vector = new Int64Vector(count)
+      for (let row = 0; row < count; row++) vector.setNumber(row, value(row))
+      return vector
+    }
+    const texts = (value: (row: number) => string) => {
+      const vector = new TextVector(count)
+      for (let row = 0; row < count; row++) vector.set(row, encodeUtf8(value(row)))
+      return vector
+    }
+    const times = Array.from({ length: 300 }, () => 1_700_000_000_000_000 + below(dice, 2 ** 40))
+    const wide = integers(() => times[below(dice, 300)])
+    wide.setBigInt(77, 2n ** 60n)
+    const cases = [
+      [integers((row) => 1_000_000_000_000 + row), "int64", "DELTA_BINARY_PACKED"],
+      [integers(() => below(dice, 2 ** 25)), "int64", "DELTA_BINARY_PACKED"],
+      [integers(() => times[below(dice, 300)]), "timestamp", "RLE_DICTIONARY"],
+      [integers((row) => (row % 2 === 0 ? 1 : -1) * (2 ** 53 - 1 - row)), "int64", "PLAIN"],
+      [wide, "int64", "PLAIN"],
+      [integers(() => 42), "int64", "PLAIN"],
+      [numbers("int32", (row) => row * 3), "int32", "DELTA_BINARY_PACKED"],
+      [numbers("int32", () => below(dice, 2 ** 32) | 0), "int32", "PLAIN"],
+      [numbers("int32", () => [-(2 ** 31), 2 ** 31 - 1, 0, 77_777][below(dice, 4)]), "int32", "RLE_DICTIONARY"],
+      [numbers("float64", () => below(dice, 1000) / 100), "float64", "RLE_DICTIONARY"],
+      [numbers("float64", () => dice()), "float64", "PLAIN"],
+      [numbers("float64", () => [0, -0, 0.1, -1e300, Infinity][below(dice, 5)]), "float64", "RLE_DICTIONARY"],
+      [numbers("float64", () => [NaN, 1.5, 2.7, 77.7, 0.01][below(dice, 5)]), "float64", "PLAIN"],
+      [numbers("float32", () => Math.fround(below(dice, 500) / 7)), "float32", "RLE_DICTIONARY"],
+      [texts((row) => `https://example.org/a/long/path/${row}`), "string", "DELTA_BYTE_ARRAY"],
+      [
+        texts(() => Math.floor(dice() * 2 ** 52).toString(16).slice(0, 3 + below(dice, 9))),
+        "string",
+        "DELTA_LENGTH_BYTE_ARRAY"
+      ],
+      [texts((row) => `${row}`.padEnd(600, "x")), "string", "PLAIN"]
+    ] as const
+    const schema = schemaOf(cases.map(([, type]) => type))
+    const rows = plainRows(numbered(count), cases.map(([vector]) => vector))
+    const random = { owner: { table: 1, schemaVersion: 1, schema }, rows, order: inOrder(count) }
+    const { file } = encode(random)
+    const [rowGroup] = parquetMetadata(file.buffer).row_groups
+    const used = rowGroup.columns.map(({ meta_data }) => {
+      const encodings = meta_data!.encodings.filter((encoding) => encoding !== "RLE")
+      return encodings.includes("RLE_DICTIONARY") ? "RLE_DICTIONARY" : encodings.join()
+    })
+    expect(used.slice(6)).toEqual(cases.map(([, , encoding]) => encoding))
+    expect(used.slice(0, 2)).toEqual(["DELTA_BYTE_ARRAY", "DELTA_BINARY_PACKED"])
+    expect(differing(await readByOracle(file), expectedColumns(random))).toEqual([])
+  })
+
+  it("stores the key once where a column holds it too", async () => {
+    const count = 9000
+    const keys = numbered(count, "a key that is long enough to be cut in the bounds of any other column: ")
+    const copy = (from: number, isNull = false) => {
+      const vector = new TextVector(count)
+      for (let row = 0; row < count; row++) {
+        vector.set(row, encodeUtf8(row === from ? "another" : keys[row]))
+        if (isNull && row === from) setNull(vector, row)
+      }
+      return vector
+    }
+    const build = (columns: ReadonlyArray<SegmentVector>) => {
+      const owner = { table: 1, schemaVersion: 1, schema: schemaOf(columns.map(() => "string")) }
+      return { owner, rows: plainRows(keys, columns), order: inOrder(count) }
+    }
+    const alone = encode(build([]))
+    const random = build([copy(-1), copy(count - 1), copy(4000, true)])
+    const { file, summary } = encode(random)
+    const [rowGroup] = parquetMetadata(file.buffer).row_groups
+    const offsets = rowGroup.columns.map(({ meta_data }) => meta_data!.data_page_offset)
+    expect(offsets[6]).toBe(offsets[0])
+    expect(new Set(offsets).size).toBe(offsets.length - 1)
+    expect(summary.columns.slice(6).map(({ bytes }) => bytes > 0)).toEqual([false, true, true])
+    expect(summary.columns[6].distinct! / count).toBeCloseTo(1, 1)
+    expect(summary.columns[6].max!).toHaveLength(64)
+    expect(summary.bytes).toBe(file.length)
+    // The bytes of the row group are those that it has.
+    const once = rowGroup.columns.filter((_, i) => i !== 6)
+    expect(rowGroup.total_compressed_size).toBe(
+      once.reduce((sum, { meta_data }) => sum + meta_data!.total_compressed_size, 0n)
+    )
+    expect(differing(await readByOracle(file), expectedColumns(random))).toEqual([])
+    const shared = encode(build([copy(-1)]))
+    expect(shared.file.length - alone.file.length).toBeLessThan(1500)
   })
 
   it("breaks pages earlier where values are long, in all columns at the same rows", async () => {

@@ -142,3 +142,30 @@ export const spread = (
     if (nulls[i] === 0) array[i] = array[--from]
   }
 }
+
+/** The numbers of a dictionary page; those of 64-bit integers, all of them safe, as doubles. They are not to be changed. */
+export type NumberDictionary = Int32Array | Float32Array | Float64Array
+
+/** Reads a dictionary page of `count` numbers. */
+export const decodeNumberDictionary = (
+  physical: PhysicalType,
+  page: Uint8Array<ArrayBuffer>,
+  count: number
+): NumberDictionary => {
+  const width = plainWidths[physical]
+  if (width === 0) throw new FormatError("a dictionary of flags")
+  expect(count * width, page.length)
+  const { buffer } = page.byteOffset % width === 0 ? page : page.slice()
+  const offset = page.byteOffset % width === 0 ? page.byteOffset : 0
+  if (physical === INT32) return new Int32Array(buffer, offset, count)
+  if (physical === FLOAT) return new Float32Array(buffer, offset, count)
+  const doubles = new Float64Array(buffer, offset, count)
+  if (physical === INT64) {
+    const pairs = new Int32Array(buffer, offset, 2 * count)
+    for (let i = 0; i < count; i++) {
+      doubles[i] = pairs[2 * i + 1] * 0x1_0000_0000 + (pairs[2 * i] >>> 0)
+      if (!Number.isSafeInteger(doubles[i])) throw new FormatError("a dictionary has an integer beyond 2^53")
+    }
+  }
+  return doubles
+}

@@ -4,8 +4,9 @@
  */
 import * as zlib from "node:zlib"
 import { FormatError } from "../../base/byteCursor.ts"
-import { type Dictionary, DictionaryVector } from "../../event/dictionary.ts"
+import { Dictionary, DictionaryVector } from "../../event/dictionary.ts"
 import { Int64Vector, NumberVector, TextVector } from "../../event/vector.ts"
+import { decodeDelta } from "../encoding/delta.ts"
 import { decodeHybrid } from "../encoding/hybrid.ts"
 import { areAllPresent, decodeLevels } from "../encoding/levels.ts"
 import { decompress } from "../encoding/zstd.ts"
@@ -14,6 +15,9 @@ import {
   BYTE_ARRAY,
   DATA_PAGE,
   DATA_PAGE_V2,
+  DELTA_BINARY_PACKED,
+  DELTA_BYTE_ARRAY,
+  DELTA_LENGTH_BYTE_ARRAY,
   DICTIONARY_PAGE,
   FLOAT,
   INT32,
@@ -28,14 +32,23 @@ import { damage, SegmentFault } from "../SegmentError.ts"
 import { type PageHeader, readPageHeader } from "../thrift/pageHeader.ts"
 import { ThriftReader } from "../thrift/ThriftReader.ts"
 import type { SegmentVector } from "../write/SegmentRows.ts"
-import { adoptNumbers, decodeBoolRuns, decodeInt64, decodeNumbers, noNulls, spread } from "./decodeNumbers.ts"
-import { decodeDictionary, decodeText } from "./decodeText.ts"
+import {
+  adoptNumbers,
+  decodeBoolRuns,
+  decodeInt64,
+  decodeNumberDictionary,
+  decodeNumbers,
+  noNulls,
+  type NumberDictionary,
+  spread
+} from "./decodeNumbers.ts"
+import { decodeDeltaText, decodeDictionary, decodeText } from "./decodeText.ts"
 import type { ChunkLayout, LayoutColumn } from "./layout.ts"
 
 /** Pages to decode, and what is known of them. */
 export interface PageSource {
   readonly column: Pick<LayoutColumn, "name" | "optional" | "physical">
-  readonly chunk: Pick<ChunkLayout, "codec" | "hasDictionary" | "plainBytes">
+  readonly chunk: Pick<ChunkLayout, "codec" | "encoding" | "hasDictionary" | "plainBytes">
   /** Whole pages, one after another. */
   readonly bytes: Uint8Array<ArrayBuffer>
   /** Where in the file they begin. */
@@ -47,26 +60,40 @@ export interface PageSource {
   readonly strict: boolean
 }
 
+/** The dictionary of a column of a row group: of texts, or of numbers, which vectors do not hold codes of. */
+export type ColumnDictionary = Dictionary | NumberDictionary
+
 /** Reads the dictionary page that `source` begins with, and says where it ends. */
-export const readDictionary = (source: PageSource): { readonly dictionary: Dictionary; readonly end: number } => {
+export const readDictionary = (source: PageSource): { readonly dictionary: ColumnDictionary; readonly end: number } => {
   const reader = new ThriftReader(source.bytes)
   const header = readHeader(source, reader)
   if (header.kind !== DICTIONARY_PAGE || (header.encoding !== PLAIN && header.encoding !== PLAIN_DICTIONARY)) {
     throw damage(source.offset, "there is no dictionary where one should be")
   }
-  if (source.column.physical !== BYTE_ARRAY) {
-    throw unsupported(source, "has a dictionary of numbers; dictionaries of text are read")
+  const { physical } = source.column
+  if (physical !== BYTE_ARRAY && !source.strict) {
+    throw unsupported(source, "has a dictionary of numbers; of other writers, dictionaries of text are read")
   }
   const stored = takePage(source, reader, header)
   const page = unpack(source, stored, header.plainBytes)
-  return { dictionary: located(source, source.offset, () => decodeDictionary(page, header.values)), end: reader.at }
+  return {
+    dictionary: located(source, source.offset, () =>
+      physical === BYTE_ARRAY
+        ? decodeDictionary(page, header.values)
+        : decodeNumberDictionary(physical, page, header.values)),
+    end: reader.at
+  }
 }
 
 /**
  * Reads `rows` rows from the data pages of `source`, which must hold exactly as many. `dictionary` is the column's,
  * where it has one. Vectors may share memory: they are not to be changed.
  */
-export const readPages = (source: PageSource, rows: number, dictionary: Dictionary | undefined): SegmentVector => {
+export const readPages = (
+  source: PageSource,
+  rows: number,
+  dictionary: ColumnDictionary | undefined
+): SegmentVector => {
   let vector: SegmentVector | undefined
   const reader = new ThriftReader(source.bytes)
   let row = 0
@@ -85,7 +112,7 @@ export const readPages = (source: PageSource, rows: number, dictionary: Dictiona
         if (vector !== undefined) return
       }
       vector ??= makeVector(source, rows, dictionary, page.rows === rows && page.allPresent)
-      decodePage(page, vector, row, rows)
+      decodePage(page, vector, row, rows, dictionary)
     })
     row += header.values
   }
@@ -115,9 +142,8 @@ const readHeader = (source: PageSource, reader: ThriftReader): PageHeader => {
 
 const checkDataPage = (source: PageSource, header: PageHeader, offset: number): void => {
   const { encoding, kind, levelEncoding } = header
-  const expected = source.chunk.hasDictionary ? RLE_DICTIONARY : PLAIN
   if (source.strict) {
-    if (kind !== DATA_PAGE || encoding !== expected || levelEncoding !== RLE) {
+    if (kind !== DATA_PAGE || encoding !== source.chunk.encoding || levelEncoding !== RLE) {
       throw damage(offset, `a page of kind ${kind} and encoding ${encoding} where none should be`)
     }
     return
@@ -165,12 +191,12 @@ const unpack = (
 const makeVector = (
   { column }: PageSource,
   rows: number,
-  dictionary: Dictionary | undefined,
+  dictionary: ColumnDictionary | undefined,
   shareNulls: boolean
 ): SegmentVector => {
   const nulls = shareNulls ? noNulls(rows) : new Uint8Array(rows)
   // The vector is made with an empty dictionary of its own; pages of a column share one.
-  if (dictionary !== undefined) {
+  if (dictionary instanceof Dictionary) {
     return Object.assign(new DictionaryVector(0), { dictionary, codes: new Uint32Array(rows), nulls })
   }
   switch (column.physical) {
@@ -233,7 +259,13 @@ const openPage = (source: PageSource, header: PageHeader, stored: Uint8Array<Arr
 }
 
 /** Reads a page into rows [row, row + page.rows) of a vector of `rowsOfAll` rows. */
-const decodePage = (page: OpenPage, vector: SegmentVector, row: number, rowsOfAll: number): void => {
+const decodePage = (
+  page: OpenPage,
+  vector: SegmentVector,
+  row: number,
+  rowsOfAll: number,
+  dictionary: ColumnDictionary | undefined
+): void => {
   const { at, bytes, encoding, rows } = page
   let present = rows
   if (!page.allPresent) {
@@ -245,10 +277,21 @@ const decodePage = (page: OpenPage, vector: SegmentVector, row: number, rowsOfAl
       return decodeCodes(vector, row, rows, present, bytes, at)
     case "text": {
       const scale = rows === rowsOfAll ? 1 : 1.1 * rowsOfAll / rows
-      return decodeText(vector, row, rows, present, bytes, at, bytes.length, scale)
+      return encoding === DELTA_LENGTH_BYTE_ARRAY || encoding === DELTA_BYTE_ARRAY
+        ? decodeDeltaText(encoding, vector, row, rows, present, bytes, at, bytes.length, scale)
+        : decodeText(vector, row, rows, present, bytes, at, bytes.length, scale)
     }
     case "int64":
-      return decodeInt64(vector, row, rows, present, bytes, at, bytes.length)
+    case "int32":
+    case "float32":
+    case "float64":
+      if (dictionary !== undefined && !(dictionary instanceof Dictionary)) {
+        return decodeNumberCodes(vector, dictionary, row, rows, present, bytes, at)
+      }
+      if (encoding === DELTA_BINARY_PACKED) return decodeDeltas(vector, row, rows, present, bytes, at)
+      return vector.kind === "int64"
+        ? decodeInt64(vector, row, rows, present, bytes, at, bytes.length)
+        : decodeNumbers(vector, row, rows, present, bytes, at, bytes.length)
     default:
       if (encoding === RLE) decodeBoolRuns(vector, row, rows, present, bytes, at, bytes.length)
       else decodeNumbers(vector, row, rows, present, bytes, at, bytes.length)
@@ -272,4 +315,38 @@ const decodeCodes = (
   for (let i = row; i < row + rows; i++) {
     if (nulls[i] === 1) codes[i] = 0
   }
+}
+
+/** Codes of one page; grown for pages of other writers. */
+let scratchCodes = new Uint32Array(4096)
+
+const decodeNumberCodes = (
+  { nulls, values }: NumberVector | Int64Vector,
+  dictionary: NumberDictionary,
+  row: number,
+  rows: number,
+  present: number,
+  bytes: Uint8Array,
+  at: number
+): void => {
+  if (present === 0) return
+  if (at >= bytes.length) throw new FormatError("a page of codes is empty")
+  if (scratchCodes.length < present) scratchCodes = new Uint32Array(present)
+  const largest = decodeHybrid(bytes, at + 1, bytes.length, bytes[at], scratchCodes, 0, present)
+  if (largest >= dictionary.length) throw new FormatError(`code ${largest} of a dictionary of ${dictionary.length}`)
+  for (let i = 0; i < present; i++) values[row + i] = dictionary[scratchCodes[i]]
+  if (present < rows) spread(values, nulls, row, rows, present)
+}
+
+const decodeDeltas = (
+  { nulls, values }: NumberVector | Int64Vector,
+  row: number,
+  rows: number,
+  present: number,
+  bytes: Uint8Array,
+  at: number
+): void => {
+  const end = decodeDelta(bytes, at, bytes.length, values as Float64Array | Int32Array, row, present)
+  if (end !== bytes.length) throw new FormatError(`${bytes.length - end} bytes are left of a page of numbers`)
+  if (present < rows) spread(values, nulls, row, rows, present)
 }

@@ -1,7 +1,9 @@
-/** Plain text values, each after its length, into a text vector or a dictionary. */
+/** Text values, plain or with all lengths before them, into a text vector or a dictionary. */
 import { FormatError } from "../../base/byteCursor.ts"
 import { Dictionary } from "../../event/dictionary.ts"
 import type { TextVector } from "../../event/vector.ts"
+import { decodeDelta } from "../encoding/delta.ts"
+import { DELTA_BYTE_ARRAY } from "../parquet.ts"
 
 /** Copies shorter than this are faster byte by byte. */
 const shortBytes = 40
@@ -44,6 +46,72 @@ export const decodeText = (
     offsets[i + 1] = used
   }
   if (at !== end) throw new FormatError(`${end - at} bytes are left of a page of text`)
+}
+
+/** Of the texts of a page: how much each shares with the one before, and how much is its own. */
+let prefixes = new Int32Array(4096)
+let lengths = new Int32Array(4096)
+
+/** As `decodeText`, where all lengths come before the values, which may share the beginning of those before them. */
+export const decodeDeltaText = (
+  encoding: number,
+  vector: TextVector,
+  row: number,
+  rows: number,
+  present: number,
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  scale: number
+): void => {
+  if (lengths.length < present) {
+    prefixes = new Int32Array(present)
+    lengths = new Int32Array(present)
+  }
+  const sharesPrefixes = encoding === DELTA_BYTE_ARRAY
+  if (sharesPrefixes) at = decodeDelta(bytes, at, end, prefixes, 0, present)
+  at = decodeDelta(bytes, at, end, lengths, 0, present)
+  const { nulls, offsets } = vector
+  let used = offsets[row]
+  let own = 0
+  let all = 0
+  for (let i = 0; i < present; i++) {
+    const prefix = sharesPrefixes ? prefixes[i] : 0
+    // Each text is at most as long as the one before and what it adds: the sum stays far below what would overflow.
+    if (
+      lengths[i] < 0 || prefix < 0 || prefix > (i === 0 ? 0 : (sharesPrefixes ? prefixes[i - 1] : 0) + lengths[i - 1])
+    ) {
+      throw new FormatError(`text ${i} of a page has a length that cannot be`)
+    }
+    own += lengths[i]
+    all += lengths[i] + prefix
+  }
+  if (own !== end - at) throw new FormatError(`a page has ${end - at} bytes of text where ${own} are expected`)
+  if (row === 0 && vector.heap.length < all) vector.heap = new Uint8Array(Math.ceil(all * scale))
+  vector.reserveHeap(used + all, used)
+  const { heap } = vector
+  if (!sharesPrefixes) heap.set(bytes.subarray(at, end), used)
+  let value = 0
+  let before = used
+  for (let i = row; i < row + rows; i++) {
+    if (present === rows || nulls[i] === 0) {
+      const length = lengths[value]
+      if (sharesPrefixes) {
+        const start = used
+        const prefix = prefixes[value]
+        if (prefix > shortBytes) heap.copyWithin(used, before, before + prefix)
+        else for (let byte = 0; byte < prefix; byte++) heap[used + byte] = heap[before + byte]
+        used += prefix
+        if (length > shortBytes) heap.set(bytes.subarray(at, at + length), used)
+        else for (let byte = 0; byte < length; byte++) heap[used + byte] = bytes[at + byte]
+        at += length
+        before = start
+      }
+      used += length
+      value++
+    }
+    offsets[i + 1] = used
+  }
 }
 
 /** Reads a dictionary page of `count` distinct values. */

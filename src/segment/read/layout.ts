@@ -4,7 +4,22 @@
  */
 import { type ColumnMetaData, parquetMetadata, type RowGroup, type SchemaElement } from "hyparquet"
 import type { Bound, Bounds } from "../bounds.ts"
-import { BOOLEAN, BYTE_ARRAY, DOUBLE, FLOAT, INT32, INT64, type PhysicalType, UNCOMPRESSED, ZSTD } from "../parquet.ts"
+import {
+  BOOLEAN,
+  BYTE_ARRAY,
+  DELTA_BINARY_PACKED,
+  DELTA_BYTE_ARRAY,
+  DELTA_LENGTH_BYTE_ARRAY,
+  DOUBLE,
+  FLOAT,
+  INT32,
+  INT64,
+  type PhysicalType,
+  PLAIN,
+  RLE_DICTIONARY,
+  UNCOMPRESSED,
+  ZSTD
+} from "../parquet.ts"
 import { damage, SegmentFault } from "../SegmentError.ts"
 import type { FileRange } from "../thrift/footer.ts"
 
@@ -22,6 +37,8 @@ export interface ChunkLayout {
   /** Its pages, the dictionary page first where there is one. */
   readonly range: FileRange
   readonly hasDictionary: boolean
+  /** The encoding that its data pages have, if they have one. */
+  readonly encoding: number
   /** Where the data pages begin. */
   readonly dataOffset: number
   /** Bytes of its pages, decompressed. */
@@ -51,6 +68,12 @@ export interface FileLayout {
 }
 
 const physicalTypes: Readonly<Record<string, PhysicalType>> = { BOOLEAN, INT32, INT64, FLOAT, DOUBLE, BYTE_ARRAY }
+/** Encodings of data pages that are neither plain nor of a dictionary. */
+const encodings: Readonly<Record<string, number>> = {
+  DELTA_BINARY_PACKED,
+  DELTA_LENGTH_BYTE_ARRAY,
+  DELTA_BYTE_ARRAY
+}
 const codecs: Readonly<Record<string, number>> = { UNCOMPRESSED, ZSTD }
 
 /** Statistics as they are stored, instead of strings and dates. */
@@ -152,10 +175,13 @@ const layoutChunk = (metadata: ColumnMetaData, name: string): Omit<ChunkLayout, 
   const dataOffset = Number(metadata.data_page_offset)
   const start = metadata.dictionary_page_offset === undefined ? dataOffset : Number(metadata.dictionary_page_offset)
   const { statistics } = metadata
+  const hasDictionary = metadata.dictionary_page_offset !== undefined
+  const other = metadata.encodings.find((encoding) => encodings[encoding] !== undefined)
   return {
     codec,
     range: { offset: start, length: Number(metadata.total_compressed_size) },
-    hasDictionary: metadata.dictionary_page_offset !== undefined,
+    hasDictionary,
+    encoding: hasDictionary ? RLE_DICTIONARY : other === undefined ? PLAIN : encodings[other],
     dataOffset,
     plainBytes: Number(metadata.total_uncompressed_size),
     rows: Number(metadata.num_values),

@@ -25,6 +25,8 @@ export interface FooterChunk {
   readonly columnIndex: FileRange | undefined
   readonly offsetIndex: FileRange | undefined
   readonly bloom: FileRange | undefined
+  /** Whether its pages are another column's, which come first. */
+  readonly isShared?: boolean
 }
 
 /** A row group, as the footer tells of it. */
@@ -121,7 +123,7 @@ const rowGroup = (
         }))
     }
     writer.i64(5, chunks[0].dictionaryOffset ?? chunks[0].dataOffset)
-    writer.i64(6, sum(chunks, (chunk) => chunk.bytes))
+    writer.i64(6, sum(chunks, (chunk) => chunk.isShared === true ? 0 : chunk.bytes))
     writer.i16(7, ordinal)
   })
 
@@ -141,7 +143,7 @@ const columnChunk = (writer: ThriftWriter, chunk: FooterChunk): void =>
 
 const columnMetadata = (writer: ThriftWriter, chunk: FooterChunk): void => {
   const { bloom, column, dictionaryOffset } = chunk
-  const encodings = chunk.encoding === RLE_DICTIONARY ? [PLAIN, RLE, RLE_DICTIONARY] : [PLAIN, RLE]
+  const encodings = chunk.encoding === RLE_DICTIONARY ? [PLAIN, RLE, RLE_DICTIONARY] : [chunk.encoding, RLE]
   const kinds = [...(dictionaryOffset === undefined ? [] : [DICTIONARY_PAGE]), DATA_PAGE]
   writer.i32(1, column.physical)
   writer.list(2, I32, encodings.length, (i) => writer.int(encodings[i]))

@@ -4,7 +4,7 @@ import { invariant } from "../../base/invariant.ts"
 import { type Bounds, joinBounds, noBounds } from "../bounds.ts"
 import type { SegmentColumn } from "../columns.ts"
 import { encodeLevels, levelBytesMax } from "../encoding/levels.ts"
-import { compress } from "../encoding/zstd.ts"
+import { compress, compressDictionary } from "../encoding/zstd.ts"
 import { DATA_PAGE, DICTIONARY_PAGE, PLAIN } from "../parquet.ts"
 import { writePageHeader } from "../thrift/pageHeader.ts"
 import { ThriftWriter } from "../thrift/ThriftWriter.ts"
@@ -34,6 +34,8 @@ export interface WrittenChunk {
   readonly rows: number
   readonly pages: ReadonlyArray<WrittenPage>
   readonly bounds: Bounds
+  /** Whether the pages are another column's, and take no more room. */
+  readonly isShared: boolean
 }
 
 const header = new ThriftWriter()
@@ -76,19 +78,28 @@ export class ChunkWriter {
     return next
   }
 
+  /** Bytes that the page that was begun would take in the file, if it were to end here. Nothing is written. */
+  storedBytes(length: number): number {
+    return compress(scratch.subarray(0, length)).length
+  }
+
   /** Ends the page that was begun: it is the first `length` bytes. */
   end(length: number, rows: number, encoding: number, bounds: Bounds): void {
     const offset = this.output.offset
-    this.write(DATA_PAGE, scratch.subarray(0, length), rows, encoding)
+    const page = scratch.subarray(0, length)
+    this.write(DATA_PAGE, page, compress(page), rows, encoding)
     this.pages.push({ offset, bytes: this.output.offset - offset, firstRow: this.rows, rows, bounds })
     this.rows += rows
     this.encoding = encoding
   }
 
-  /** Writes the dictionary page, which stands before all others: plain values, sorted. */
-  dictionary(bytes: Uint8Array, values: number): void {
+  /**
+   * Writes the dictionary page, which stands before all others: plain values, sorted. `stored` are its compressed bytes,
+   * where they are known.
+   */
+  dictionary(bytes: Uint8Array, values: number, stored = compressDictionary(bytes)): void {
     this.dictionaryOffset = this.output.offset
-    this.write(DICTIONARY_PAGE, bytes, values, PLAIN)
+    this.write(DICTIONARY_PAGE, bytes, stored, values, PLAIN)
   }
 
   finish(): WrittenChunk {
@@ -101,12 +112,12 @@ export class ChunkWriter {
       plainBytes: this.plainBytes,
       rows: this.rows,
       pages: this.pages,
-      bounds: this.pages.reduce((bounds, page) => joinBounds(bounds, page.bounds), noBounds)
+      bounds: this.pages.reduce((bounds, page) => joinBounds(bounds, page.bounds), noBounds),
+      isShared: false
     }
   }
 
-  private write(kind: number, page: Uint8Array, values: number, encoding: number): void {
-    const stored = compress(page)
+  private write(kind: number, page: Uint8Array, stored: Uint8Array, values: number, encoding: number): void {
     header.reset()
     writePageHeader(header, {
       kind,

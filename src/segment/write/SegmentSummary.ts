@@ -19,7 +19,7 @@ export interface ColumnSummary {
   readonly nulls: number
   /** Distinct values, about: off by 2% at most times. `undefined` for json. */
   readonly distinct: number | undefined
-  /** Bytes in the file. */
+  /** Bytes in the file; where the pages are those of `_key`, they are counted there. */
   readonly bytes: number
 }
 
@@ -85,7 +85,7 @@ export const summarise = (
         max,
         nulls,
         distinct: i === keyColumn ? keys : column.bounded ? sketches[i].estimate() : undefined,
-        bytes: sum(({ footer }) => footer.chunks[i].bytes)
+        bytes: sum(({ footer }) => footer.chunks[i].isShared === true ? 0 : footer.chunks[i].bytes)
       }
     })
   }

@@ -11,11 +11,12 @@ import { ThriftWriter } from "../thrift/ThriftWriter.ts"
 import { ChunkWriter, type WrittenChunk } from "./ChunkWriter.ts"
 import { codeText } from "./codeText.ts"
 import { encodeCodes } from "./encodeCodes.ts"
-import { encodeInt64, encodeNumbers } from "./encodeNumbers.ts"
+import { encodeNumbers } from "./encodeNumbers.ts"
 import { encodeText } from "./encodeText.ts"
 import type { ScannedKeys } from "./KeyScan.ts"
 import type { Output } from "./Output.ts"
 import type { SegmentVector } from "./SegmentRows.ts"
+import { equalsKeys, sharePages } from "./sharePages.ts"
 import { textRows } from "./textRows.ts"
 
 /** A row group that was written: what Parquet's footer says of it, and what Varve adds. */
@@ -38,9 +39,13 @@ export const writeRowGroup = (
   keys: ScannedKeys,
   sketches: ReadonlyArray<DistinctSketch>
 ): WrittenRowGroup => {
+  const end = breaks[breaks.length - 1]
+  const keyChunk = writeKeys(output, columns[keyColumn], sortedKeys, breaks)
   const chunks = columns.map((column, i) =>
     i === keyColumn
-      ? writeKeys(output, column, sortedKeys, breaks)
+      ? keyChunk
+      : equalsKeys(vectors[i], sortedKeys, order, breaks[0], end)
+      ? sharePages(keyChunk, column, sortedKeys, sketches[i])
       : writeChunk(output, column, vectors[i], order, breaks, sketches[i])
   )
   const [bloom, bloomCrc] = writeBloom(output, keys.bloom)
@@ -58,7 +63,7 @@ export const writeRowGroup = (
   }
 
   const footerChunks = chunks.map((chunk, i): FooterChunk => {
-    const { bounds, bytes, column, dictionaryOffset, encoding, pages, plainBytes, rows } = chunk
+    const { bounds, bytes, column, dictionaryOffset, encoding, isShared, pages, plainBytes, rows } = chunk
     const columnIndex = column.bounded && hasBounds(pages)
       ? appendIndex(() => writeColumnIndex(writer, column.physical, pages))
       : undefined
@@ -74,7 +79,8 @@ export const writeRowGroup = (
       bounds: columnIndex === undefined ? { min: undefined, max: undefined, nulls: bounds.nulls } : bounds,
       columnIndex,
       offsetIndex: appendIndex(() => writeOffsetIndex(writer, pages)),
-      bloom: i === keyColumn ? bloom : undefined
+      bloom: i === keyColumn ? bloom : undefined,
+      isShared
     }
   })
   return {
@@ -129,9 +135,6 @@ export const writeChunk = (
       else encodeText(chunk, rows, order, breaks, column.bounded ? "values" : "nothing", sketched)
       break
     }
-    case "int64":
-      encodeInt64(chunk, vector, order, breaks, sketch)
-      break
     default:
       encodeNumbers(chunk, vector, order, breaks, sketch)
   }
