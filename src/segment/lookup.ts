@@ -62,33 +62,6 @@ export const findKey = Effect.fnUntraced(
   }
 )
 
-/** The first row whose key is at or above `key`; the number of rows where there is none. */
-export const firstRowFrom = Effect.fnUntraced(
-  function*(segment: Segment, key: Uint8Array): Effect.fn.Return<number, SegmentError> {
-    const { rowGroups, rows } = segment.metadata
-    const rowGroup = firstRunAtOrAbove(segment.metadata.keyBounds, key)
-    if (rowGroup === rowGroups.length) return rows
-    const index = yield* segment.index(rowGroup)
-    const page = firstRunAtOrAbove(index.boundsOf(keyColumn)!, key)
-    const keys = (yield* segment.page(rowGroup, keyColumn, page)) as TextVector
-    const row = firstRowAtOrAbove(keys, index.breaks[page + 1] - index.breaks[page], key)
-    return rowGroups[rowGroup].firstRow + index.breaks[page] + row
-  }
-)
-
-/** The rows whose keys are in [from, to); either may be left out. */
-export const keyRange = Effect.fnUntraced(
-  function*(
-    segment: Segment,
-    from: Uint8Array | undefined,
-    to: Uint8Array | undefined
-  ): Effect.fn.Return<RowRange, SegmentError> {
-    const first = from === undefined ? 0 : yield* firstRowFrom(segment, from)
-    const end = to === undefined ? segment.metadata.rows : yield* firstRowFrom(segment, to)
-    return { first, end: Math.max(first, end) }
-  }
-)
-
 /** The row group that holds a row. */
 export const rowGroupOf = (segment: Segment, row: number): number => {
   const { rowGroups } = segment.metadata

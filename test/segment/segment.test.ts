@@ -1,11 +1,11 @@
 /** Reading segments: whole columns, single pages, keys and ranges of keys. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { compareBytes, encodeUtf8 } from "../../src/base/bytes.ts"
+import { encodeUtf8 } from "../../src/base/bytes.ts"
 import { Int64Vector, setNull, TextVector } from "../../src/event/vector.ts"
 import { BlockCache } from "../../src/segment/BlockCache.ts"
 import { keyColumn, systemColumns } from "../../src/segment/columns.ts"
-import { findKey, firstRowFrom, hashKey, keyRange, placeOf } from "../../src/segment/lookup.ts"
+import { findKey, hashKey, placeOf } from "../../src/segment/lookup.ts"
 import { openSegment, type Segment } from "../../src/segment/Segment.ts"
 import { encodeSegment } from "../../src/segment/write/SegmentWriter.ts"
 import { makeMemoryStorage, type MemoryOperation } from "../../src/storage/memoryStorage.ts"
@@ -132,10 +132,6 @@ describe("a segment", () => {
       })
       assert.deepStrictEqual(yield* findKey(segment, encodeUtf8("m")), { first: 130_900, end: 131_300 })
       assert.deepStrictEqual(yield* findKey(segment, encodeUtf8("z131999")), { first: 131_999, end: 132_000 })
-      assert.deepStrictEqual(yield* keyRange(segment, encodeUtf8("m"), encodeUtf8("n")), {
-        first: 130_900,
-        end: 131_300
-      })
       assert.strictEqual(summary.keys, count - 399)
       assert.deepStrictEqual(segment.metadata.rowGroups.map((group) => group.keys), [130_901, 700])
     })))
@@ -161,28 +157,6 @@ describe("a segment", () => {
           const hex = Buffer.from(bytes).toString("hex")
           assert.strictEqual((yield* findKey(segment, bytes)) !== undefined, keys.includes(hex))
         }
-      }))
-  )
-
-  it.effect.each([5, 6, 7])(
-    "gives the rows of a range of keys (seed %i)",
-    (seed) =>
-      Effect.scoped(Effect.gen(function*() {
-        const random = randomRows(seed, 9000)
-        const { expected, segment } = yield* segmentOf(random)
-        const keys = expected[0].map((hex) => Buffer.from(hex as string, "hex"))
-        const dice = makeDice(seed)
-        const countBelow = (key: Uint8Array) => keys.filter((other) => compareBytes(other, key) < 0).length
-        for (let i = 0; i < 60; i++) {
-          const from = Buffer.concat([keys[below(dice, keys.length)], Buffer.from(i % 2 === 0 ? "" : "\0")])
-          const to = keys[below(dice, keys.length)]
-          assert.strictEqual(yield* firstRowFrom(segment, from), countBelow(from))
-          const first = countBelow(from)
-          const end = Math.max(first, countBelow(to))
-          assert.deepStrictEqual(yield* keyRange(segment, from, to), { first, end })
-        }
-        assert.deepStrictEqual(yield* keyRange(segment, undefined, undefined), { first: 0, end: 9000 })
-        assert.strictEqual(yield* firstRowFrom(segment, Buffer.from("ffffffff", "hex")), 9000)
       }))
   )
 

@@ -102,13 +102,6 @@ export const importDirection: Rule = (files) => {
 /** Where the outside comes in. Workers are found by the paths that name them. */
 export const ENTRY_POINTS: ReadonlyArray<string> = ["src/cli/main.ts", "src/index.ts", "layers/index.ts"]
 
-/** Finished and tested ahead of what will use it; the reason says what that is. */
-const AHEAD: ReadonlyArray<readonly [folder: string, reason: string]> = [
-  ["src/segment/", "the files that memtables will be flushed to: docs/segments.md"]
-]
-
-const isAhead = (file: string): boolean => AHEAD.some(([folder]) => file.startsWith(folder))
-
 const reachableFrom = (files: Files, entries: ReadonlyArray<string>): ReadonlySet<string> => {
   const reached = new Set<string>()
   const waiting = [...entries]
@@ -130,7 +123,7 @@ export const deadFiles: Rule = (files) => {
   if (ENTRY_POINTS.every((file) => files.has(file))) {
     const reached = reachableFrom(files, ENTRY_POINTS)
     for (const [file] of typescriptIn(files, "src", "layers")) {
-      if (!reached.has(file) && !isAhead(file))
+      if (!reached.has(file))
         faults.push(`${file}: unreachable from ${ENTRY_POINTS.join(", ")}: delete it or use it`)
     }
   }
