@@ -30,6 +30,7 @@ import { type Damage, type LogReport, verifyLog } from "../wal/verifyLog.ts"
 import type { WalError } from "../wal/Wal.ts"
 import { checkSegments, footerProblem } from "./checkSegments.ts"
 import { namedFiles } from "./usage.ts"
+import { verifyIndex } from "./verifyIndex.ts"
 import type { VerifyProgress } from "./VerifyProgress.ts"
 
 /** Something that is not as it was written. */
@@ -116,12 +117,12 @@ export const verifyStorage = Effect.fnUntraced(function*(
       ? missing(segment.name)
       : yield* verifyFile(storage, segment.name, (metadata) => footerProblem(table.id, segment, metadata, size))
     if (fault !== undefined) faults.push(fault)
-  }
-  for (const { bytes, name } of indexes) {
-    const size = sizes.get(name)
-    if (size === undefined) faults.push(missing(name))
-    else if (size !== bytes) {
-      faults.push({ file: name, offset: undefined, problem: `has ${size} bytes, and the catalog says ${bytes}` })
+    for (const index of segment.indexes) {
+      progress.begin(index.name, sizes.get(index.name) ?? 0)
+      const wrong = sizes.has(index.name)
+        ? yield* verifyIndex(storage, index, fault === undefined ? segment.name : undefined, table.settings.indexes)
+        : missing(index.name)
+      if (wrong !== undefined) faults.push(wrong)
     }
   }
   if (catalog === undefined) {

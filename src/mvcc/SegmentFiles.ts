@@ -82,7 +82,7 @@ export const makeSegmentFiles = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       if (faulty.has(name)) return Effect.void
       faulty.add(name)
-      return Effect.logWarning(`rows are found without the index ${name}, which is built anew: ${problem}`)
+      return Effect.logWarning(`the index ${name} cannot be used and will be built anew: ${problem}`)
     })
 
   return {

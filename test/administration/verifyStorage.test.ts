@@ -29,6 +29,7 @@ const fill = Effect.fnUntraced(function*(dice: Dice) {
       if (step % 3 === 2) yield* processor.flush(undefined)
       if (step === 5) {
         yield* processor.compact({ tables: undefined, full: true })
+        yield* opened.administration.createIndex({ tenant: "t", table: "x", name: "by_v", column: "v" }, unrestricted)
         yield* processor.checkpoint
       }
       if (step === 8) {
@@ -39,6 +40,7 @@ const fill = Effect.fnUntraced(function*(dice: Dice) {
         yield* processor.checkpoint
       }
     }
+    yield* processor.buildIndexes(undefined)
   }))
   return storage
 })

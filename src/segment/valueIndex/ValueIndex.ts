@@ -6,7 +6,7 @@ import { compareBytes } from "../../base/bytes.ts"
 import type { BlockFile } from "../../storage/BlockStorage.ts"
 import type { BlockCache } from "../BlockCache.ts"
 import { decompress } from "../encoding/zstd.ts"
-import { damage, fromStorageError, fromThrown, type SegmentError, SegmentFault } from "../SegmentError.ts"
+import { damage, fromStorageError, fromThrown, SegmentError, SegmentFault } from "../SegmentError.ts"
 import { formatVersion, indexMark, trailerBytes } from "./format.ts"
 import { isWithin, type ValueRange } from "./indexedValue.ts"
 
@@ -80,9 +80,17 @@ export class ValueIndex {
   /** Forgets what the cache holds of the index. */
   readonly forget: Effect.Effect<void> = Effect.sync(() => this.cache.drop(this))
 
-  /** Reads every block, and so checks it. */
-  readonly verify: Effect.Effect<void, SegmentError> = Effect.suspend(() =>
-    Effect.forEach(Array.from({ length: this.directory.count }, (_, i) => i), (i) => this.load(i), { discard: true })
+  /** Reads every block, past the cache, and so checks it. Gives the CRC-32 of all of them before they were compressed. */
+  readonly verify: Effect.Effect<number, SegmentError> = Effect.suspend(() =>
+    Effect.reduce(
+      Array.from({ length: this.directory.count }, (_, i) => i),
+      () => 0,
+      (crc, i) =>
+        this.load(i, (bytes) => {
+          readBlock(bytes)
+          return zlib.crc32(bytes, crc)
+        })
+    )
   )
 
   /** The last block that begins at or before the range, since the range may begin within it. */
@@ -103,18 +111,18 @@ export class ValueIndex {
       const known = this.cache.get(this, i)
       if (known !== undefined) return Effect.succeed(known as Block)
       return Effect.tap(
-        this.load(i),
+        this.load(i, readBlock),
         (block) => Effect.sync(() => this.cache.put(this, i, block, this.directory.plain[i]))
       )
     })
   }
 
-  private load(i: number): Effect.Effect<Block, SegmentError> {
+  private load<A>(i: number, read: (bytes: Uint8Array<ArrayBuffer>) => A): Effect.Effect<A, SegmentError> {
     const { crcs, offsets, plain } = this.directory
     const offset = offsets[i]
     return reading(this.file, offset, offsets[i + 1] - offset, (bytes) => {
-      if (zlib.crc32(bytes) !== crcs[i]) throw damage(offset, "the checksum of a block of the index is wrong")
-      return readBlock(decompress(bytes, plain[i], offset))
+      if (zlib.crc32(bytes) !== crcs[i]) throw damage(offset, "the checksum of a block is wrong")
+      return read(decompress(bytes, plain[i], offset))
     })
   }
 }
@@ -131,9 +139,23 @@ const reading = <A>(
       if (bytes.length < length) throw damage(offset, "the file ends too early")
       return Effect.succeed(make(bytes))
     } catch (error) {
-      return Effect.fail(fromThrown(file.path, offset, error))
+      return Effect.fail(faultOf(file.path, offset, error))
     }
   })
+
+/** What reading an index threw. Where it is damaged, no harm is done. */
+const faultOf = (file: string, offset: number, thrown: unknown): SegmentError => {
+  const error = fromThrown(file, offset, thrown)
+  if (error.reason !== "Damaged") return error
+  const at = error.offset ?? offset
+  return new SegmentError({
+    reason: "Damaged",
+    file,
+    offset: at,
+    message: `the index is damaged: ${file} at offset ${at}: ${thrown instanceof Error ? thrown.message : thrown}. ` +
+      "Rows are found without it until it is built anew, which it is as soon as it is missed"
+  })
+}
 
 /** Opens the value index in a file, which must stay open as long as the index is used. */
 export const openValueIndex = Effect.fnUntraced(
@@ -143,7 +165,7 @@ export const openValueIndex = Effect.fnUntraced(
     const start = size - trailerBytes - trailer.length
     const directory = yield* reading(file, Math.max(0, start), trailer.length, (bytes) => {
       if (start < 0 || zlib.crc32(bytes) !== trailer.crc) {
-        throw damage(start, "the checksum of the index's directory is wrong")
+        throw damage(start, "the checksum of the directory is wrong")
       }
       return readDirectory(bytes)
     })

@@ -22,6 +22,8 @@ export class ValueIndexWriter {
   private readonly pageOffsets = new Uint32Array(blockValues + 1)
   private pages: Array<number> = []
   private count = 0
+  /** Of the blocks' bytes before they are compressed: the same for the same values, whatever compresses them. */
+  contentCrc = 0
   private readonly firsts = new TextVector(16)
   private readonly blocks: Array<WrittenBlock> = []
 
@@ -74,6 +76,7 @@ export class ValueIndexWriter {
     writer.array(pageOffsets.subarray(0, count + 1))
     writer.array(Uint32Array.from(pages))
     writer.bytes(values.heap.subarray(0, values.offsets[count]))
+    this.contentCrc = zlib.crc32(writer.written(), this.contentCrc)
     const stored = compress(writer.written())
     output.append(stored)
     firsts.reserve(blocks.length + 1, blocks.length)

@@ -12,11 +12,21 @@ import { ValueIndexWriter } from "./ValueIndexWriter.ts"
 /** Takes pieces of a file, which are its own from then on. */
 export type WriteChunks<E> = (chunks: ReadonlyArray<Uint8Array<ArrayBuffer>>) => Effect.Effect<void, E>
 
+/** An index that was built. */
+export interface BuiltIndex {
+  /** Of the file. */
+  readonly bytes: number
+  /** Pages of the segment. */
+  readonly pages: number
+  /** CRC-32 of the blocks before they are compressed. */
+  readonly contentCrc: number
+}
+
 /** Bytes that are written at a time. */
 const writeBytes = 256 * 1024
 
 /**
- * Gives `write` the file of a segment's value index, piece by piece, and returns how long the file is. `column` is the
+ * Gives `write` the file of a segment's value index, piece by piece, and says what it came to. `column` is the
  * column's place in the segment; `undefined` where the segment is older than the column, whose index has no values then.
  * Between row groups, and between pieces, the thread sees to its messages, or to its other fibers.
  */
@@ -24,7 +34,7 @@ export const buildValueIndex = Effect.fnUntraced(function*<E>(
   segment: Segment,
   column: number | undefined,
   write: WriteChunks<E>
-): Effect.fn.Return<number, SegmentError | E> {
+): Effect.fn.Return<BuiltIndex, SegmentError | E> {
   const values = new SortedValues()
   let pages = 0
   for (let rowGroup = 0; rowGroup < segment.metadata.rowGroups.length; rowGroup++) {
@@ -54,8 +64,14 @@ export const buildValueIndex = Effect.fnUntraced(function*<E>(
   }
   writer.finish()
   yield* write(writer.take())
-  return writer.bytes
+  return { bytes: writer.bytes, pages, contentCrc: writer.contentCrc }
 })
+
+/** Where the column of an id is among those of a segment; `undefined` where the segment is older than the column. */
+export const placeOfColumn = ({ metadata }: Segment, columnId: number): number | undefined => {
+  const place = metadata.columns.findIndex(({ fieldId }) => fieldId === columnId)
+  return place < 0 ? undefined : place
+}
 
 /** Adds each value of rows [from, end) once. */
 const addPage = (values: SortedValues, vector: SegmentVector, from: number, end: number, page: number): void => {

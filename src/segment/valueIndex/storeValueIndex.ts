@@ -3,25 +3,24 @@ import * as Effect from "effect/Effect"
 import type { BlockStorageService, StorageError } from "../../storage/BlockStorage.ts"
 import type { Segment } from "../Segment.ts"
 import { fromStorageError, type SegmentError } from "../SegmentError.ts"
-import { buildValueIndex } from "./buildValueIndex.ts"
+import { buildValueIndex, placeOfColumn } from "./buildValueIndex.ts"
 
 /**
- * Makes the file `name` of the value index of a segment's column, by the column's field id, and makes it last: file and
+ * Makes the file `name` of the value index of a segment's column, by the column's id, and makes it last: file and
  * folder are synced. Returns its length. A failure, or an interruption, removes the file.
  */
 export const storeValueIndex = (
   storage: BlockStorageService,
   name: string,
   segment: Segment,
-  fieldId: number
+  columnId: number
 ): Effect.Effect<number, SegmentError> =>
   Effect.onError(
     Effect.scoped(Effect.gen(function*() {
       const file = yield* stored(storage.open(name, { create: true }))
       yield* stored(file.truncate(0))
-      const column = segment.metadata.columns.findIndex((each) => each.fieldId === fieldId)
       let offset = 0
-      const bytes = yield* buildValueIndex(segment, column < 0 ? undefined : column, (chunks) => {
+      const { bytes } = yield* buildValueIndex(segment, placeOfColumn(segment, columnId), (chunks) => {
         const at = offset
         for (const chunk of chunks) offset += chunk.length
         return stored(file.write(at, chunks))

@@ -7,6 +7,7 @@ import { Checkpoints, type CheckpointStatus } from "../../mvcc/checkpoint/Checkp
 import { CommitPipeline } from "../../mvcc/CommitPipeline.ts"
 import { Mvcc } from "../../mvcc/Mvcc.ts"
 import { SegmentFiles } from "../../mvcc/SegmentFiles.ts"
+import { filesInUse } from "../../processor/indexes/pickIndexWork.ts"
 import { Processor, type ProcessorStatus } from "../../processor/Processor.ts"
 import { register, type Series } from "./gauges.ts"
 
@@ -28,7 +29,7 @@ export const registerSegments: Effect.Effect<
   const pipeline = yield* CommitPipeline
   const mvcc = yield* Mvcc
   const processor = yield* Processor
-  const { cache, openCount } = yield* SegmentFiles
+  const { cache, faultyIndexes, openCount } = yield* SegmentFiles
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
   const levels = new Map<number, Level>()
@@ -36,6 +37,7 @@ export const registerSegments: Effect.Effect<
   let checkpoint: CheckpointStatus = yield* checkpoints.status
   let checkpointAgeSeconds = 0
   let markBytes = 0
+  const indexes = { files: 0, bytes: 0, missing: 0 }
 
   const series = (type: Series["type"]) => (name: string, description: string, read: () => number): Series => ({
     type,
@@ -62,6 +64,12 @@ export const registerSegments: Effect.Effect<
       () => status.bytesMergedOut
     ),
     counter("varve_compaction_seconds_total", "Time that merges took.", () => status.compactionMillis / 1000),
+    counter("varve_index_files_built_total", "Files of indexes that were built.", () => status.indexesBuilt),
+    counter("varve_index_built_bytes_total", "Bytes of these files.", () => status.indexBytesBuilt),
+    counter("varve_index_seconds_total", "Time that building them took.", () => status.indexMillis / 1000),
+    gauge("varve_index_files", "Files of indexes that are in use.", () => indexes.files),
+    gauge("varve_index_bytes", "Bytes of these files.", () => indexes.bytes),
+    gauge("varve_index_files_missing", "Files of indexes that are still to be built.", () => indexes.missing),
     counter("varve_segments_removed_total", "Segments that merges replaced.", () => status.segmentsRemoved),
     gauge(
       "varve_processor_failing",
@@ -124,11 +132,17 @@ export const registerSegments: Effect.Effect<
       ? 0
       : Math.max(0, now / 1e3 - mvcc.commitTime(checkpoint.position) / 1e6)
     markBytes = 0
+    Object.assign(indexes, { files: 0, bytes: 0, missing: 0 })
     for (const level of levels.values()) Object.assign(level, { segments: 0, bytes: 0, rows: 0 })
     const added: Array<number> = []
     for (const table of catalog.state().tables.values()) {
       markBytes += mvcc.versions(table.id)?.markBytes ?? 0
-      for (const { bytes, level, rows } of table.segments) {
+      for (const segment of table.segments) {
+        const { bytes, level, rows } = segment
+        const built = filesInUse(table, segment).filter(({ name }) => !faultyIndexes.has(name))
+        indexes.files += built.length
+        indexes.bytes += built.reduce((sum, file) => sum + file.bytes, 0)
+        indexes.missing += table.settings.indexes.length - built.length
         let found = levels.get(level)
         if (found === undefined) {
           levels.set(level, found = { segments: 0, bytes: 0, rows: 0 })

@@ -17,6 +17,7 @@ import {
 import { SortedValues } from "../../../src/segment/valueIndex/SortedValues.ts"
 import { openValueIndex } from "../../../src/segment/valueIndex/ValueIndex.ts"
 import { ValueIndexWriter } from "../../../src/segment/valueIndex/ValueIndexWriter.ts"
+import { verifyValueIndex } from "../../../src/segment/valueIndex/verifyValueIndex.ts"
 import { encodeSegment } from "../../../src/segment/write/SegmentWriter.ts"
 import { makeMemoryStorage } from "../../../src/storage/memoryStorage.ts"
 import { below, type Dice, makeDice, pick, randomRows } from "../support.ts"
@@ -31,7 +32,7 @@ const stored = Effect.fnUntraced(function*(name: string, chunks: ReadonlyArray<U
 /** The file of an index, in pieces. */
 const built = Effect.fnUntraced(function*(segment: Segment, column: number | undefined) {
   const chunks: Array<Uint8Array> = []
-  const bytes = yield* buildValueIndex(segment, column, (more) => Effect.sync(() => chunks.push(...more)))
+  const { bytes } = yield* buildValueIndex(segment, column, (more) => Effect.sync(() => chunks.push(...more)))
   assert.strictEqual(chunks.reduce((sum, { length }) => sum + length, 0), bytes)
   return chunks
 })
@@ -87,7 +88,8 @@ describe("a value index", () => {
             yield* stored("i", yield* built(segment, column)),
             cache
           )
-          yield* index.verify
+          const { contentCrc } = yield* buildValueIndex(segment, column, () => Effect.void)
+          assert.strictEqual(yield* index.verify, contentCrc)
           assert.strictEqual(index.pageCount, (yield* segment.index(0)).pageCount)
           const vector = yield* segment.readColumn(0, column)
           const values: Array<Uint8Array> = [encodeUtf8("absent"), indexedNumber(below(dice, 100))!]
@@ -108,6 +110,23 @@ describe("a value index", () => {
         }
       }).pipe(Effect.scoped)
   )
+
+  it.effect("is told from one of another column", () =>
+    Effect.gen(function*() {
+      const random = randomRows(3, 2000)
+      const file = yield* stored("s", encodeSegment(random.owner, random.rows, random.order).chunks)
+      const segment = yield* openSegment(file, new BlockCache(0))
+      const ids = random.owner.schema.columns.map(({ id }) => id)
+      assert.isAbove(ids.length, 1)
+      for (let i = 0; i < ids.length; i++) {
+        const index = yield* stored("i", yield* built(segment, firstSchemaColumn + i))
+        yield* verifyValueIndex(index, segment, ids[i])
+        yield* verifyValueIndex(index, undefined, ids[i])
+        const other = (i + 1) % ids.length
+        const error = yield* Effect.flip(verifyValueIndex(index, segment, ids[other]))
+        assert.match(error.message, /does not hold the values of/)
+      }
+    }).pipe(Effect.scoped))
 
   it.effect("of a column that the segment does not have holds nothing", () =>
     Effect.gen(function*() {

@@ -256,7 +256,7 @@ export type QueryStats = Message<"varve.v1.QueryStats"> & {
   pages: number;
 
   /**
-   * The index that found the rows, `key`; empty for a scan.
+   * What found the rows: `key`, or the names of secondary indexes, joined by `, `; empty where all were scanned.
    *
    * @generated from field: string index = 6;
    */
