@@ -230,7 +230,7 @@ describe("indexes", () => {
             for (let times = 0; times < 3; times++) yield* assertFinds(engine, written, false)
             const told = lines.filter((line) => line.includes(".idx"))
             assert.deepStrictEqual(
-              told.map((line) => names.findIndex((name) => line.includes(name))).sort(),
+              told.map((line) => names.findIndex((name) => line.includes(name))).sort((left, right) => left - right),
               [0, 1],
               told.join("\n")
             )

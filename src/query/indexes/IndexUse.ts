@@ -16,6 +16,7 @@ export type Unused =
   | "older rows take the column's default"
   | "most pages hold such values"
   | "min and max leave few pages"
+  | "min and max leave hardly more"
   | "other indexes leave few pages"
 
 /** What an index found. */
@@ -26,28 +27,33 @@ interface Found {
 }
 
 export class IndexUse {
-  /** Those that ask for the fewest ranges first: single values select less than open ranges. */
+  /** Those that ask for the least first: few single values before many, and these before ranges. */
   readonly wanted: ReadonlyArray<WantedIndex>
   private readonly found = new Map<string, Found>()
   /** Segments by index and reason. */
   private readonly unused = new Map<string, Map<Unused, number>>()
-  /** Indexes of columns of the filter that cannot find what it asks for. */
+  /** Indexes of columns of the filter that are not asked, and why. */
   private readonly unserved: ReadonlyArray<string>
 
   constructor({ settings }: Table, filter: CheckedFilter) {
     const indexes = settings.indexes
     const served = indexes.length === 0 ? [] : servedColumns(filter)
-    this.wanted = served
-      .flatMap(({ column, ranges }) =>
-        indexes.filter(({ columnId }) => columnId === column.id).map((index) => ({ index, column, ranges }))
-      )
-      .sort((left, right) => width(left) - width(right))
     const columns = indexes.length === 0 ? [] : columnsOf(filter)
-    this.unserved = indexes
-      .filter(({ columnId }) =>
-        columns.some(({ id }) => id === columnId) && !served.some(({ column }) => column.id === columnId)
-      )
-      .map(({ name }) => name)
+    const wanted: Array<WantedIndex> = []
+    const unserved: Array<string> = []
+    for (const index of indexes) {
+      const found = served.find(({ column }) => column.id === index.columnId)
+      if (found === undefined) {
+        if (columns.some(({ id }) => id === index.columnId)) {
+          unserved.push(`index ${index.name} not used: the filter does not ask every row for values of its column`)
+        }
+      } else if (found.ranges.some(({ from, to }) => from === undefined || to === undefined)) {
+        // A page holds values beyond an end if, and only if, its least or greatest value is beyond it.
+        unserved.push(`index ${index.name} not used: min and max tell as much of a range with an open end`)
+      } else wanted.push({ index, ...found })
+    }
+    this.wanted = wanted.sort((left, right) => width(left) - width(right))
+    this.unserved = unserved
   }
 
   /** An index found so many of a segment's pages. */
@@ -76,18 +82,15 @@ export class IndexUse {
           `index ${name} not used for ${counted(segments)} ${segments === 1 ? "segment" : "segments"}: ${why}`
         )
       ),
-      ...this.unserved.map((name) =>
-        `index ${name} not used: the filter does not ask every row for single values, ranges or beginnings of its column`
-      )
+      ...this.unserved
     ]
   }
 }
 
 const counted = (count: number): string => count.toLocaleString("en-US")
 
-/** Few single values before many, those before ranges, and these before ones with an open end. */
+/** A range counts as much as so many single values. */
+const rangeWidth = 1000
+
 const width = ({ ranges }: WantedIndex): number =>
-  ranges.reduce(
-    (sum, { from, to }) => sum + (from === to ? 1 : from === undefined || to === undefined ? 1e6 : 1e3),
-    0
-  )
+  ranges.reduce((sum, { from, to }) => sum + (from === to ? 1 : rangeWidth), 0)

@@ -78,7 +78,8 @@ const ask = Effect.fnUntraced(
     const { allPages, pages } = found
     if (pages === undefined) return "most pages hold such values"
     const wanted = pages.filter((page) => left.hasRowGroup(Math.floor(page / pagesOfRowGroup)))
-    return wanted.length > left.pages * shareMax ? "most pages hold such values" : { pages, allPages }
+    if (wanted.length <= left.pages * shareMax) return { pages, allPages }
+    return pages.length > allPages * shareMax ? "most pages hold such values" : "min and max leave hardly more"
   }
 )
 

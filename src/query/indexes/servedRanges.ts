@@ -33,7 +33,8 @@ const servedBy = (filter: CheckedFilter): ServedColumn | undefined => {
       return others.length === 0 ? only : undefined
     }
     case "or": {
-      const parts = filter.filters.map(servedBy)
+      // A part that no row passes asks for nothing.
+      const parts = filter.filters.filter((part) => part.kind !== "or" || part.filters.length > 0).map(servedBy)
       const [first] = parts
       if (first === undefined || parts.some((part) => part?.column !== first.column)) return undefined
       return { column: first.column, ranges: parts.flatMap((part) => part!.ranges) }

@@ -152,7 +152,8 @@ const faultOf = (file: string, offset: number, thrown: unknown): SegmentError =>
     reason: "Damaged",
     file,
     offset: at,
-    message: `the index is damaged: ${file} at offset ${at}: ${thrown instanceof Error ? thrown.message : thrown}. ` +
+    message:
+      `the index is damaged: ${file} at offset ${at}: ${thrown instanceof Error ? thrown.message : String(thrown)}. ` +
       "Rows are found without it until it is built anew, which it is as soon as it is missed"
   })
 }

@@ -2,9 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Position from "../../../src/base/position.ts"
 import type { SegmentEntry, TableSettings } from "../../../src/event/Event.ts"
-import { BlockCache } from "../../../src/segment/BlockCache.ts"
 import { storeValueIndex } from "../../../src/segment/valueIndex/storeValueIndex.ts"
-import { openValueIndex } from "../../../src/segment/valueIndex/ValueIndex.ts"
 import type { Dataset } from "./dataset.ts"
 
 /** The position of an event that is folded next, and its commit time: that of the last one. */
@@ -57,12 +55,4 @@ export const damage = ({ storage }: Dataset, name: string, share: number): Promi
     const at = Math.floor((yield* file.size) * share)
     const [byte] = yield* file.read(at, 1)
     yield* file.write(at, [Uint8Array.of(byte ^ 1)])
-  })))
-
-/** Whether every block of a file is sound. */
-export const isSound = ({ storage }: Dataset, name: string): Promise<boolean> =>
-  Effect.runPromise(Effect.scoped(Effect.gen(function*() {
-    const file = yield* storage.open(name, { readOnly: true })
-    const sound = Effect.flatMap(openValueIndex(file, new BlockCache(0)), ({ verify }) => verify)
-    return yield* Effect.isSuccess(sound)
   })))
