@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import type { Position } from "../../src/base/position.ts"
 import type { BlockStorageService } from "../../src/storage/BlockStorage.ts"
 import { makeMemoryStorage, type MemoryStorage } from "../../src/storage/memoryStorage.ts"
@@ -40,6 +41,8 @@ const withLog = <A, E, R>(use: (lines: Array<string>) => Effect.Effect<A, E, R>)
   })
   return Effect.provide(use(lines), Logger.layer([logger]))
 }
+
+const nextTurn = Effect.promise(() => new Promise<void>((resume) => setImmediate(resume)))
 
 const eventually = <E>(holds: Effect.Effect<void, E>) =>
   Effect.retry(
@@ -289,6 +292,42 @@ describe("indexes", () => {
         assert.isAbove(used, 2)
       }))
   )
+
+  it.effect("of a segment that cannot be read are tried again later, and keep no other back", () =>
+    withLog((lines) =>
+      Effect.scoped(Effect.gen(function*() {
+        const storage = yield* makeMemoryStorage
+        const engine = yield* openIndexed(storage)
+        const written: Array<Written> = []
+        yield* flushRows(engine, written, 0)
+        yield* flushRows(engine, written, manyRows / 2)
+        const [first, second] = engine.catalog.table("t", "x")!.segments
+        const harm = Effect.forEach([0.5, 0.55, 0.6], (share) => harmAt(share)(storage, first.name))
+        yield* harm
+        yield* engine.administration.createIndex(byV, caller)
+        const covered = () =>
+          engine.catalog.table("t", "x")!.segments.filter(({ indexes }) => indexes.length > 0).map(({ name }) => name)
+        /** Lets seconds pass until so many segments have their file; gives how many passed. */
+        const passUntil = Effect.fnUntraced(function*(count: number) {
+          for (let seconds = 0; seconds < 300; seconds++) {
+            if (covered().length === count) return seconds
+            yield* TestClock.adjust("1 second")
+            yield* Effect.repeat(nextTurn, { times: 50 })
+          }
+          return assert.fail(`${covered().join()} after 300 seconds`)
+        })
+        assert.isBelow(yield* passUntil(1), 10)
+        assert.deepStrictEqual(covered(), [second.name])
+        const told = lines.filter((line) => line.includes("could not be built"))
+        assert.strictEqual(told.length, 1)
+        assert.include(told[0], first.name)
+        // Turned back.
+        yield* harm
+        assert.isAbove(yield* passUntil(2), 50)
+        yield* assertCovered(engine, 1)
+        yield* assertFinds(engine, written, true)
+      }))
+    ))
 
   it.effect("that a reader uses stay until it has read", () =>
     Effect.scoped(Effect.gen(function*() {
