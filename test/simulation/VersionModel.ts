@@ -20,6 +20,7 @@ export interface OpenBatch {
 export class VersionModel {
   /** Of each key, ascending positions. */
   private readonly versions = new Map<string, Array<ModelVersion>>()
+  private sorted: ReadonlyArray<string> = []
   /** The newest position that was acknowledged. */
   position = 0
 
@@ -55,6 +56,12 @@ export class VersionModel {
 
   /** Sorted by their bytes. */
   get keys(): ReadonlyArray<string> {
-    return [...this.versions.keys()].sort((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right)))
+    if (this.sorted.length < this.versions.size) {
+      this.sorted = [...this.versions.keys()]
+        .map((key) => ({ key, bytes: Buffer.from(key) }))
+        .sort((left, right) => Buffer.compare(left.bytes, right.bytes))
+        .map(({ key }) => key)
+    }
+    return this.sorted
   }
 }

@@ -21,7 +21,7 @@ import { type OpenBatch, VersionModel } from "./VersionModel.ts"
 
 const repeated = process.env["VARVE_LIFE_SEED"]
 const firstSeed = repeated === undefined ? randomInt(2 ** 31) : Number(repeated)
-const rounds = repeated === undefined ? Number(process.env["VARVE_LIFE_ROUNDS"] ?? 30) : 1
+const rounds = repeated === undefined ? Number(process.env["VARVE_LIFE_ROUNDS"] ?? 40) : 1
 
 const caller = { tenant: undefined }
 const table = { tenant: "t", table: "x", minPosition: 0 as Position }
@@ -155,7 +155,7 @@ const checkHistory = Effect.fnUntraced(function*({ dice, engine: { catalog, quer
 const live = Effect.fnUntraced(function*(life: Life) {
   const { dice, engine, isDead, model, processor } = life
   const open: Array<OpenBatch> = []
-  for (let step = dice.between(5, 60); step > 0 && !isDead(); step--) {
+  for (let step = dice.between(5, 30); step > 0 && !isDead(); step--) {
     const horizon = engine.catalog.table("t", "x")!.horizon
     const background = dice.pick<Effect.Effect<unknown, { readonly message: string }>>([
       processor.flush(undefined),
@@ -227,7 +227,7 @@ const round = Effect.fnUntraced(function*(seed: number) {
   const model = new VersionModel()
   let storage = yield* makeMemoryStorage
   let open: ReadonlyArray<OpenBatch> = []
-  for (let lives = dice.between(1, 4); lives > 0; lives--) {
+  for (let lives = dice.between(1, 3); lives > 0; lives--) {
     const scope = yield* Scope.make()
     let found: MemoryStorage | undefined
     const current: MemoryStorage = storage
