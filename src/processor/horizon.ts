@@ -1,5 +1,5 @@
 /** How far back a table's history has to reach. */
-import * as Position from "../base/position.ts"
+import type * as Position from "../base/position.ts"
 import type { Table } from "../catalog/state.ts"
 import type { EngineState } from "../mvcc/engineState.ts"
 
