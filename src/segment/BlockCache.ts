@@ -1,7 +1,13 @@
 /**
  * Decoded pieces of segments that were read lately: pages, dictionaries, bloom filters, page indexes. Holds at most so
  * many bytes; what was used least lately goes first.
+ *
+ * A piece is loaded once, however many ask for it while it is. Whoever asked first loads it, and is not interrupted before
+ * it is there: others may wait for it. A load that fails fails them too, and is forgotten: the next to ask loads anew.
  */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 
 /** A piece in the cache. Pieces form a ring around the cache's own one, the newest next to it. */
 interface Entry {
@@ -11,6 +17,13 @@ interface Entry {
   readonly bytes: number
   older: Entry
   newer: Entry
+}
+
+/** A piece as it is loaded. */
+export interface LoadedPiece<A> {
+  readonly value: A
+  /** Bytes of memory that it takes. */
+  readonly bytes: number
 }
 
 /** What an entry costs beside its value. */
@@ -25,6 +38,8 @@ export class BlockCache {
   hits = 0
   misses = 0
   private readonly owners = new Map<object, Map<number, Entry>>()
+  /** Loads that are under way. */
+  private readonly loads = new Map<object, Map<number, Deferred.Deferred<unknown, unknown>>>()
   private readonly ring: Entry
 
   constructor(capacityBytes: number) {
@@ -57,6 +72,22 @@ export class BlockCache {
     return entry.value
   }
 
+  /** A piece of a file: the cache's, or that of a load that is under way, or else what `load` gives, which is kept. */
+  load<A, E>(
+    owner: object,
+    piece: number,
+    load: () => Effect.Effect<LoadedPiece<A>, E>
+  ): Effect.Effect<A, E> {
+    return Effect.suspend(() => {
+      const known = this.get(owner, piece)
+      if (known !== undefined) return Effect.succeed(known as A)
+      const running = this.loads.get(owner)?.get(piece)
+      return running === undefined
+        ? this.begin(owner, piece, load)
+        : Deferred.await(running as Deferred.Deferred<A, E>)
+    })
+  }
+
   /** Makes a piece the newest, if it is there. */
   touch(owner: object, piece: number): void {
     const entry = this.owners.get(owner)?.get(piece)
@@ -79,10 +110,36 @@ export class BlockCache {
     this.link(entry)
   }
 
-  /** Forgets all pieces of a file. */
+  /** Forgets all pieces of a file; those that are being loaded are not kept. */
   drop(owner: object): void {
+    this.loads.delete(owner)
     const pieces = this.owners.get(owner)
     if (pieces !== undefined) { for (const entry of Array.from(pieces.values())) this.remove(entry) }
+  }
+
+  /** Loads a piece for all who ask for it meanwhile. */
+  private begin<A, E>(
+    owner: object,
+    piece: number,
+    load: () => Effect.Effect<LoadedPiece<A>, E>
+  ): Effect.Effect<A, E> {
+    const loaded = Deferred.makeUnsafe<A, E>()
+    let loads = this.loads.get(owner)
+    if (loads === undefined) this.loads.set(owner, loads = new Map())
+    loads.set(piece, loaded as Deferred.Deferred<unknown, unknown>)
+    return Effect.uninterruptible(Effect.flatMap(Effect.exit(Effect.suspend(load)), (exit) => {
+      // Before anyone goes on: from here on the piece is in the cache, or to be loaded anew.
+      if (loads.get(piece) === loaded) {
+        loads.delete(piece)
+        if (this.loads.get(owner) === loads) {
+          if (loads.size === 0) this.loads.delete(owner)
+          if (Exit.isSuccess(exit)) this.put(owner, piece, exit.value.value, exit.value.bytes)
+        }
+      }
+      const result = Exit.map(exit, ({ value }) => value)
+      Deferred.doneUnsafe(loaded, result)
+      return result
+    }))
   }
 
   private renew(entry: Entry): void {

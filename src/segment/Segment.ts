@@ -7,9 +7,11 @@
 import * as Effect from "effect/Effect"
 import * as zlib from "node:zlib"
 import type { BlockFile } from "../storage/BlockStorage.ts"
-import type { BlockCache } from "./BlockCache.ts"
+import type { BlockCache, LoadedPiece } from "./BlockCache.ts"
 import { type Bounds, joinBounds } from "./bounds.ts"
 import { keyColumn } from "./columns.ts"
+import { release } from "./encoding/release.ts"
+import { UNCOMPRESSED } from "./parquet.ts"
 import { constantVector } from "./read/constantVector.ts"
 import { type ColumnDictionary, type PageSource, readDictionary, readPages } from "./read/decodePages.ts"
 import { fileBytesMin, footerLength, readMetadata, type SegmentMetadata, tailBytes } from "./read/metadata.ts"
@@ -118,16 +120,9 @@ export class Segment {
 
   private cached<A>(
     piece: number,
-    load: () => Effect.Effect<{ readonly value: A; readonly bytes: number }, SegmentError>
+    load: () => Effect.Effect<LoadedPiece<A>, SegmentError>
   ): Effect.Effect<A, SegmentError> {
-    return Effect.suspend(() => {
-      const known = this.cache.get(this, piece)
-      if (known !== undefined) return Effect.succeed(known as A)
-      return Effect.map(load(), ({ bytes, value }) => {
-        this.cache.put(this, piece, value, bytes)
-        return value
-      })
-    })
+    return this.cache.load(this, piece, load)
   }
 }
 
@@ -188,6 +183,11 @@ const sourceOf = (
   strict: true
 })
 
+/** Frees what was read once it is decoded; of pages that are not compressed, vectors may use the memory. */
+const releaseRead = (segment: Segment, rowGroup: number, column: number, bytes: Uint8Array<ArrayBuffer>): void => {
+  if (segment.metadata.rowGroups[rowGroup].chunks[column].codec !== UNCOMPRESSED) release(bytes)
+}
+
 const loadDictionary = Effect.fnUntraced(function*(segment: Segment, rowGroup: number, column: number) {
   const { dataOffset, range } = segment.metadata.rowGroups[rowGroup].chunks[column]
   const { offset } = range
@@ -195,6 +195,7 @@ const loadDictionary = Effect.fnUntraced(function*(segment: Segment, rowGroup: n
   const value = yield* attempt(segment.file, offset, () => {
     const { dictionary, end } = readDictionary(sourceOf(segment, rowGroup, column, bytes, offset))
     if (end !== bytes.length) throw damage(offset + end, "a dictionary is shorter than its place")
+    releaseRead(segment, rowGroup, column, bytes)
     return dictionary
   })
   return { value: value as ColumnDictionary | undefined, bytes: value.byteLength }
@@ -212,11 +213,11 @@ const loadPages = Effect.fnUntraced(
     if (constant !== undefined) return constant
     const dictionary = yield* segment.dictionary(rowGroup, column)
     const bytes = yield* readRange(segment.file, range)
-    return yield* attempt(
-      segment.file,
-      range.offset,
-      () => readPages(sourceOf(segment, rowGroup, column, bytes, range.offset), rows, dictionary)
-    )
+    return yield* attempt(segment.file, range.offset, () => {
+      const vector = readPages(sourceOf(segment, rowGroup, column, bytes, range.offset), rows, dictionary)
+      releaseRead(segment, rowGroup, column, bytes)
+      return vector
+    })
   }
 )
 
@@ -249,8 +250,9 @@ const loadChunk = Effect.fnUntraced(function*(segment: Segment, rowGroup: number
   const bytes = yield* readRange(segment.file, range)
   return yield* attempt(segment.file, range.offset, () => {
     const source = sourceOf(segment, rowGroup, column, bytes, range.offset)
-    if (!hasDictionary) return readPages(source, rows, undefined)
-    const { dictionary, end } = readDictionary(source)
-    return readPages({ ...source, bytes: bytes.subarray(end), offset: range.offset + end }, rows, dictionary)
+    const { dictionary, end } = hasDictionary ? readDictionary(source) : { dictionary: undefined, end: 0 }
+    const vector = readPages({ ...source, bytes: bytes.subarray(end), offset: range.offset + end }, rows, dictionary)
+    releaseRead(segment, rowGroup, column, bytes)
+    return vector
   })
 })

@@ -1,3 +1,8 @@
+import { assert, it as effectIt } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import { describe, expect, it } from "vitest"
 import { BlockCache } from "../../src/segment/BlockCache.ts"
 import { below, makeDice } from "./support.ts"
@@ -74,4 +79,94 @@ describe("the block cache", () => {
       }
     }
   })
+})
+
+describe("loads of the block cache", () => {
+  /** A load that waits until it is let go. */
+  const held = Effect.gen(function*() {
+    const gate = yield* Deferred.make<void>()
+    let begun = 0
+    const load = (outcome: Effect.Effect<string, string> = Effect.succeed("value")) => () => {
+      begun++
+      return Effect.andThen(Deferred.await(gate), Effect.map(outcome, (value) => ({ value, bytes: 100 })))
+    }
+    return { load, open: Deferred.succeed(gate, undefined), begun: () => begun }
+  })
+
+  effectIt.effect("are made once for all who ask meanwhile", () =>
+    Effect.gen(function*() {
+      const cache = new BlockCache(1e6)
+      const { begun, load, open } = yield* held
+      const readers = yield* Effect.forEach([1, 2, 3, 4], () => Effect.forkChild(cache.load(a, 1, load())))
+      const other = yield* Effect.forkChild(cache.load(b, 1, load(Effect.succeed("of b"))))
+      yield* Effect.yieldNow
+      assert.strictEqual(begun(), 2)
+      yield* open
+      const values = yield* Effect.forEach([...readers, other], (fiber) => Fiber.join(fiber))
+      assert.deepStrictEqual(values, ["value", "value", "value", "value", "of b"])
+      assert.strictEqual(yield* cache.load(a, 1, () => Effect.die("not asked")), "value")
+      assert.strictEqual(cache.size, 2)
+    }))
+
+  effectIt.effect("that fail are not kept", () =>
+    Effect.gen(function*() {
+      const cache = new BlockCache(1e6)
+      const { begun, load, open } = yield* held
+      const readers = yield* Effect.forEach(
+        [1, 2],
+        () => Effect.forkChild(Effect.flip(cache.load(a, 1, load(Effect.fail("no disk")))))
+      )
+      yield* Effect.yieldNow
+      yield* open
+      assert.deepStrictEqual(yield* Effect.forEach(readers, (fiber) => Fiber.join(fiber)), ["no disk", "no disk"])
+      assert.strictEqual(begun(), 1)
+      assert.strictEqual(cache.size, 0)
+      // One that dies neither.
+      const died = yield* Effect.exit(cache.load(a, 1, () => Effect.die("a bug")))
+      assert.isTrue(Exit.isFailure(died))
+      assert.strictEqual(yield* cache.load(a, 1, load()), "value")
+      assert.strictEqual(cache.size, 1)
+    }))
+
+  effectIt.effect(
+    "go on for the others when one who waits is interrupted, also the first",
+    () =>
+      Effect.gen(function*() {
+        for (const interrupted of [0, 1, 2]) {
+          const cache = new BlockCache(1e6)
+          const { begun, load, open } = yield* held
+          const readers = yield* Effect.forEach([0, 1, 2], () => Effect.forkChild(cache.load(a, 1, load())))
+          yield* Effect.yieldNow
+          const ending = yield* Effect.forkChild(Fiber.interrupt(readers[interrupted]))
+          yield* Effect.yieldNow
+          yield* open
+          yield* Fiber.join(ending)
+          const exits = yield* Effect.forEach(readers, (fiber) => Fiber.await(fiber))
+          assert.deepStrictEqual(
+            exits.flatMap((exit, i) => i === interrupted ? [] : [Exit.isSuccess(exit) ? exit.value : "failed"]),
+            ["value", "value"]
+          )
+          assert.isTrue(Exit.isFailure(exits[interrupted]))
+          assert.strictEqual(begun(), 1)
+          assert.strictEqual(cache.get(a, 1), "value")
+        }
+      })
+  )
+
+  effectIt.effect("of a file that is dropped are not kept, and later ones are", () =>
+    Effect.gen(function*() {
+      const cache = new BlockCache(1e6)
+      const [first, second] = [yield* held, yield* held]
+      const before = yield* Effect.forkChild(cache.load(a, 1, first.load(Effect.succeed("old"))))
+      yield* Effect.yieldNow
+      cache.drop(a)
+      const after = yield* Effect.forkChild(cache.load(a, 1, second.load(Effect.succeed("new"))))
+      yield* Effect.yieldNow
+      yield* first.open
+      assert.strictEqual(yield* Fiber.join(before), "old")
+      assert.strictEqual(cache.size, 0)
+      yield* second.open
+      assert.strictEqual(yield* Fiber.join(after), "new")
+      assert.strictEqual(cache.get(a, 1), "new")
+    }))
 })

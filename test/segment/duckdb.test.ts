@@ -284,7 +284,7 @@ describe("DuckDB", () => {
         names[i % names.length],
         BigInt(to - from),
         BigInt(rows.filter((value) => value === null).length),
-        "ZSTD",
+        codec === "UNCOMPRESSED" ? "UNCOMPRESSED" : "ZSTD",
         name === "_key"
       ])
       if (!integers.includes(name as string)) continue

@@ -195,6 +195,19 @@ describe("a segment", () => {
       assert.isAbove(reads.length, before + 1)
     })))
 
+  it.effect("reads a page once for all who ask at the same time", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { expected, reads, segment } = yield* segmentOf(randomRows(1, 9000))
+      const before = reads.length
+      const pages = yield* Effect.forEach([1, 2, 3, 4], () => segment.page(0, keyColumn, 1), {
+        concurrency: "unbounded"
+      })
+      // The index, then the page.
+      assert.strictEqual(reads.length, before + 2)
+      for (const page of pages) assert.strictEqual(page, pages[0])
+      assert.deepStrictEqual(valuesOf(pages[0], 4096), expected[keyColumn].slice(4096, 8192))
+    })))
+
   it.effect("answers the same with a cache that holds nothing", () =>
     Effect.scoped(Effect.gen(function*() {
       const { cache, expected, segment } = yield* segmentOf(randomRows(4, 9000), 0)

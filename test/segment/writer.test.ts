@@ -223,7 +223,7 @@ describe("a segment", () => {
       [
         texts(() => Math.floor(dice() * 2 ** 52).toString(16).slice(0, 3 + below(dice, 9))),
         "string",
-        "DELTA_LENGTH_BYTE_ARRAY"
+        "DELTA_BYTE_ARRAY"
       ],
       [texts((row) => `${row}`.padEnd(600, "x")), "string", "PLAIN"]
     ] as const
@@ -238,6 +238,9 @@ describe("a segment", () => {
     })
     expect(used.slice(6)).toEqual(cases.map(([, , encoding]) => encoding))
     expect(used.slice(0, 2)).toEqual(["DELTA_BYTE_ARRAY", "DELTA_BINARY_PACKED"])
+    // What does not become smaller is not compressed.
+    expect(rowGroup.columns[7].meta_data!.codec).toBe("UNCOMPRESSED")
+    expect(rowGroup.columns[6].meta_data!.codec).toBe("ZSTD")
     expect(differing(await readByOracle(file), expectedColumns(random))).toEqual([])
   })
 

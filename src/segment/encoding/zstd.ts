@@ -4,6 +4,7 @@
  */
 import * as zlib from "node:zlib"
 import { damage } from "../SegmentError.ts"
+import { release } from "./release.ts"
 
 const paramsOf = (level: number) => ({ [zlib.constants.ZSTD_c_compressionLevel]: level })
 
@@ -20,11 +21,17 @@ export const compress = (bytes: Uint8Array): Uint8Array => compressWith(bytes, p
 /** The compressed bytes of a dictionary page. */
 export const compressDictionary = (bytes: Uint8Array): Uint8Array => compressWith(bytes, dictionaryParams)
 
+/** What a page may have room for beyond its bytes. */
+const spareBytes = 64
+
+/** Frees what `decompress` gave, once nobody uses it any more. Small pages lie in a buffer with others, and stay. */
+export const releasePage = (page: Uint8Array<ArrayBuffer>): void => release(page, spareBytes)
+
 /** Bytes that compressed to `bytes`, `size` of them. `offset` is where they came from, for the message. */
 export const decompress = (bytes: Uint8Array, size: number, offset: number): Uint8Array<ArrayBuffer> => {
   let result: Uint8Array<ArrayBuffer>
   try {
-    result = zlib.zstdDecompressSync(bytes, { chunkSize: size + 64, maxOutputLength: Math.max(size, 1) })
+    result = zlib.zstdDecompressSync(bytes, { chunkSize: size + spareBytes, maxOutputLength: Math.max(size, 1) })
   } catch (error) {
     throw damage(offset, `a page does not decompress: ${(error as Error).message}`)
   }

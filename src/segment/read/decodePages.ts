@@ -9,7 +9,7 @@ import { Int64Vector, NumberVector, TextVector } from "../../event/vector.ts"
 import { decodeDelta } from "../encoding/delta.ts"
 import { decodeHybrid } from "../encoding/hybrid.ts"
 import { areAllPresent, decodeLevels } from "../encoding/levels.ts"
-import { decompress } from "../encoding/zstd.ts"
+import { decompress, releasePage } from "../encoding/zstd.ts"
 import {
   BOOLEAN,
   BYTE_ARRAY,
@@ -17,7 +17,6 @@ import {
   DATA_PAGE_V2,
   DELTA_BINARY_PACKED,
   DELTA_BYTE_ARRAY,
-  DELTA_LENGTH_BYTE_ARRAY,
   DICTIONARY_PAGE,
   FLOAT,
   INT32,
@@ -76,13 +75,12 @@ export const readDictionary = (source: PageSource): { readonly dictionary: Colum
   }
   const stored = takePage(source, reader, header)
   const page = unpack(source, stored, header.plainBytes)
-  return {
-    dictionary: located(source, source.offset, () =>
-      physical === BYTE_ARRAY
-        ? decodeDictionary(page, header.values)
-        : decodeNumberDictionary(physical, page, header.values)),
-    end: reader.at
-  }
+  const dictionary = located(source, source.offset, () =>
+    physical === BYTE_ARRAY
+      ? decodeDictionary(page, header.values)
+      : decodeNumberDictionary(physical, page, header.values))
+  if (physical === BYTE_ARRAY && source.chunk.codec !== UNCOMPRESSED) releasePage(page)
+  return { dictionary, end: reader.at }
 }
 
 /**
@@ -113,6 +111,7 @@ export const readPages = (
       }
       vector ??= makeVector(source, rows, dictionary, page.rows === rows && page.allPresent)
       decodePage(page, vector, row, rows, dictionary)
+      if (source.chunk.codec !== UNCOMPRESSED) releasePage(page.bytes)
     })
     row += header.values
   }
@@ -277,8 +276,8 @@ const decodePage = (
       return decodeCodes(vector, row, rows, present, bytes, at)
     case "text": {
       const scale = rows === rowsOfAll ? 1 : 1.1 * rowsOfAll / rows
-      return encoding === DELTA_LENGTH_BYTE_ARRAY || encoding === DELTA_BYTE_ARRAY
-        ? decodeDeltaText(encoding, vector, row, rows, present, bytes, at, bytes.length, scale)
+      return encoding === DELTA_BYTE_ARRAY
+        ? decodeDeltaText(vector, row, rows, present, bytes, at, bytes.length, scale)
         : decodeText(vector, row, rows, present, bytes, at, bytes.length, scale)
     }
     case "int64":

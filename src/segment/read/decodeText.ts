@@ -3,7 +3,6 @@ import { FormatError } from "../../base/byteCursor.ts"
 import { Dictionary } from "../../event/dictionary.ts"
 import type { TextVector } from "../../event/vector.ts"
 import { decodeDelta } from "../encoding/delta.ts"
-import { DELTA_BYTE_ARRAY } from "../parquet.ts"
 
 /** Copies shorter than this are faster byte by byte. */
 const shortBytes = 40
@@ -52,9 +51,11 @@ export const decodeText = (
 let prefixes = new Int32Array(4096)
 let lengths = new Int32Array(4096)
 
-/** As `decodeText`, where all lengths come before the values, which may share the beginning of those before them. */
+/**
+ * As `decodeText`, of DELTA_BYTE_ARRAY: how much of the one before each text begins with, for all of them; then the lengths
+ * of the rests; then these.
+ */
 export const decodeDeltaText = (
-  encoding: number,
   vector: TextVector,
   row: number,
   rows: number,
@@ -68,45 +69,41 @@ export const decodeDeltaText = (
     prefixes = new Int32Array(present)
     lengths = new Int32Array(present)
   }
-  const sharesPrefixes = encoding === DELTA_BYTE_ARRAY
-  if (sharesPrefixes) at = decodeDelta(bytes, at, end, prefixes, 0, present)
+  at = decodeDelta(bytes, at, end, prefixes, 0, present)
   at = decodeDelta(bytes, at, end, lengths, 0, present)
   const { nulls, offsets } = vector
   let used = offsets[row]
   let own = 0
   let all = 0
+  // Bytes of the text before: no text shares more.
+  let before = 0
   for (let i = 0; i < present; i++) {
-    const prefix = sharesPrefixes ? prefixes[i] : 0
-    // Each text is at most as long as the one before and what it adds: the sum stays far below what would overflow.
-    if (
-      lengths[i] < 0 || prefix < 0 || prefix > (i === 0 ? 0 : (sharesPrefixes ? prefixes[i - 1] : 0) + lengths[i - 1])
-    ) {
+    const prefix = prefixes[i]
+    if (lengths[i] < 0 || prefix < 0 || prefix > before) {
       throw new FormatError(`text ${i} of a page has a length that cannot be`)
     }
+    before = prefix + lengths[i]
     own += lengths[i]
-    all += lengths[i] + prefix
+    all += before
   }
   if (own !== end - at) throw new FormatError(`a page has ${end - at} bytes of text where ${own} are expected`)
   if (row === 0 && vector.heap.length < all) vector.heap = new Uint8Array(Math.ceil(all * scale))
   vector.reserveHeap(used + all, used)
   const { heap } = vector
-  if (!sharesPrefixes) heap.set(bytes.subarray(at, end), used)
   let value = 0
-  let before = used
+  let start = used
   for (let i = row; i < row + rows; i++) {
     if (present === rows || nulls[i] === 0) {
+      const prefix = prefixes[value]
       const length = lengths[value]
-      if (sharesPrefixes) {
-        const start = used
-        const prefix = prefixes[value]
-        if (prefix > shortBytes) heap.copyWithin(used, before, before + prefix)
-        else for (let byte = 0; byte < prefix; byte++) heap[used + byte] = heap[before + byte]
-        used += prefix
-        if (length > shortBytes) heap.set(bytes.subarray(at, at + length), used)
-        else for (let byte = 0; byte < length; byte++) heap[used + byte] = bytes[at + byte]
-        at += length
-        before = start
-      }
+      const previous = start
+      start = used
+      if (prefix > shortBytes) heap.copyWithin(used, previous, previous + prefix)
+      else for (let byte = 0; byte < prefix; byte++) heap[used + byte] = heap[previous + byte]
+      used += prefix
+      if (length > shortBytes) heap.set(bytes.subarray(at, at + length), used)
+      else for (let byte = 0; byte < length; byte++) heap[used + byte] = bytes[at + byte]
+      at += length
       used += length
       value++
     }

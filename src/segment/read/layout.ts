@@ -9,7 +9,6 @@ import {
   BYTE_ARRAY,
   DELTA_BINARY_PACKED,
   DELTA_BYTE_ARRAY,
-  DELTA_LENGTH_BYTE_ARRAY,
   DOUBLE,
   FLOAT,
   INT32,
@@ -69,11 +68,7 @@ export interface FileLayout {
 
 const physicalTypes: Readonly<Record<string, PhysicalType>> = { BOOLEAN, INT32, INT64, FLOAT, DOUBLE, BYTE_ARRAY }
 /** Encodings of data pages that are neither plain nor of a dictionary. */
-const encodings: Readonly<Record<string, number>> = {
-  DELTA_BINARY_PACKED,
-  DELTA_LENGTH_BYTE_ARRAY,
-  DELTA_BYTE_ARRAY
-}
+const encodings: Readonly<Record<string, number>> = { DELTA_BINARY_PACKED, DELTA_BYTE_ARRAY }
 const codecs: Readonly<Record<string, number>> = { UNCOMPRESSED, ZSTD }
 
 /** Statistics as they are stored, instead of strings and dates. */

@@ -25,6 +25,8 @@ export interface FooterChunk {
   readonly columnIndex: FileRange | undefined
   readonly offsetIndex: FileRange | undefined
   readonly bloom: FileRange | undefined
+  /** Compression of its pages; zstd where it is not said. */
+  readonly codec?: number
   /** Whether its pages are another column's, which come first. */
   readonly isShared?: boolean
 }
@@ -148,7 +150,7 @@ const columnMetadata = (writer: ThriftWriter, chunk: FooterChunk): void => {
   writer.i32(1, column.physical)
   writer.list(2, I32, encodings.length, (i) => writer.int(encodings[i]))
   writer.list(3, BINARY, 1, () => writer.bytes(column.name))
-  writer.i32(4, ZSTD)
+  writer.i32(4, chunk.codec ?? ZSTD)
   writer.i64(5, chunk.rows)
   writer.i64(6, chunk.plainBytes)
   writer.i64(7, chunk.bytes)

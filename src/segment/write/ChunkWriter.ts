@@ -5,7 +5,7 @@ import { type Bounds, joinBounds, noBounds } from "../bounds.ts"
 import type { SegmentColumn } from "../columns.ts"
 import { encodeLevels, levelBytesMax } from "../encoding/levels.ts"
 import { compress, compressDictionary } from "../encoding/zstd.ts"
-import { DATA_PAGE, DICTIONARY_PAGE, PLAIN } from "../parquet.ts"
+import { DATA_PAGE, DICTIONARY_PAGE, PLAIN, UNCOMPRESSED, ZSTD } from "../parquet.ts"
 import { writePageHeader } from "../thrift/pageHeader.ts"
 import { ThriftWriter } from "../thrift/ThriftWriter.ts"
 import type { Output } from "./Output.ts"
@@ -26,6 +26,7 @@ export interface WrittenPage {
 export interface WrittenChunk {
   readonly column: SegmentColumn
   readonly encoding: number
+  readonly codec: number
   readonly dictionaryOffset: number | undefined
   readonly offset: number
   /** Bytes as stored and decompressed, page headers included. */
@@ -43,8 +44,13 @@ const header = new ThriftWriter()
 /** Where pages are put together; kept from page to page and from chunk to chunk. */
 let scratch = new Uint8Array(256 * 1024)
 
+/** Pages that compress to more than this share of themselves are stored as they are: nobody has to decompress them. */
+const compressedShareMax = 0.98
+
 export class ChunkWriter {
   readonly column: SegmentColumn
+  private readonly mayStore: boolean
+  private codec = ZSTD
   private readonly output: Output
   private readonly start: number
   private readonly pages: Array<WrittenPage> = []
@@ -53,9 +59,11 @@ export class ChunkWriter {
   private plainBytes = 0
   private rows = 0
 
-  constructor(output: Output, column: SegmentColumn) {
+  /** `mayStore`: whether pages may be left uncompressed where compression does not pay. */
+  constructor(output: Output, column: SegmentColumn, mayStore: boolean) {
     this.output = output
     this.column = column
+    this.mayStore = mayStore
     this.start = output.offset
   }
 
@@ -83,29 +91,35 @@ export class ChunkWriter {
     return compress(scratch.subarray(0, length)).length
   }
 
+  /** Says, before anything is written, about what all pages come to, compressed and not. */
+  expect(compressedBytes: number, bytes: number): void {
+    this.codec = this.mayStore && compressedBytes > compressedShareMax * bytes ? UNCOMPRESSED : ZSTD
+  }
+
   /** Ends the page that was begun: it is the first `length` bytes. */
   end(length: number, rows: number, encoding: number, bounds: Bounds): void {
     const offset = this.output.offset
     const page = scratch.subarray(0, length)
-    this.write(DATA_PAGE, page, compress(page), rows, encoding)
+    this.write(DATA_PAGE, page, this.codec === UNCOMPRESSED ? page : compress(page), rows, encoding)
     this.pages.push({ offset, bytes: this.output.offset - offset, firstRow: this.rows, rows, bounds })
     this.rows += rows
     this.encoding = encoding
   }
 
   /**
-   * Writes the dictionary page, which stands before all others: plain values, sorted. `stored` are its compressed bytes,
-   * where they are known.
+   * Writes the dictionary page, which stands before all others: plain values, sorted. `compressed` are its compressed
+   * bytes, where they are known.
    */
-  dictionary(bytes: Uint8Array, values: number, stored = compressDictionary(bytes)): void {
+  dictionary(bytes: Uint8Array, values: number, compressed = compressDictionary(bytes)): void {
     this.dictionaryOffset = this.output.offset
-    this.write(DICTIONARY_PAGE, bytes, stored, values, PLAIN)
+    this.write(DICTIONARY_PAGE, bytes, this.codec === UNCOMPRESSED ? bytes : compressed, values, PLAIN)
   }
 
   finish(): WrittenChunk {
     return {
       column: this.column,
       encoding: this.encoding,
+      codec: this.codec,
       dictionaryOffset: this.dictionaryOffset,
       offset: this.start,
       bytes: this.output.offset - this.start,

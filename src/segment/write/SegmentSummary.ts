@@ -29,7 +29,7 @@ export interface SegmentSummary {
   readonly rowGroups: number
   /** Bytes of the file. */
   readonly bytes: number
-  /** Bytes of its pages, decompressed: about what all columns take in memory. */
+  /** Bytes of its pages, decompressed; where they hold codes or differences, all columns take more in memory. */
   readonly plainBytes: number
   /** Distinct keys, exactly. */
   readonly keys: number

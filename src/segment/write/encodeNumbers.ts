@@ -148,28 +148,30 @@ const chooseLayout = (
   const present = presentRows(vector, order, from, to)
   if (present.count === 0) return plain
   gather(vector.values, order, from, to, present, values)
-  const sizeOf = (layout: Layout): number =>
-    chunk.storedBytes(putPage(chunk, vector.kind, layout, values, groupFrom, from, to, present))
   let best = plain
-  let least = sizeOf(plain)
+  let least = Infinity
+  // Tries a layout, which must bring the bytes of all pages down to a share of what they are so far.
+  const attempt = (layout: Layout, share: number): void => {
+    const length = putPage(chunk, vector.kind, layout, values, groupFrom, from, to, present)
+    const size = layout.storedDictionary.length + pageCount * chunk.storedBytes(length)
+    if (size >= share * least) return
+    best = layout
+    least = size
+    chunk.expect(size, layout.dictionary.length + pageCount * length)
+  }
+  attempt(plain, 1)
   const rangeMax = vector.kind === "int64" ? deltaRangeMax : vector.kind === "int32" ? 2 ** 31 - 1 : 0
   const { max, min } = rangeMax > 0 ? extremes(vector.values, order, groupFrom, groupTo) : { min: 0, max: 0 }
   if (vector.kind === "int64" && !(Number.isSafeInteger(min) && Number.isSafeInteger(max))) return plain
-  if (rangeMax > 0 && max - min <= rangeMax) {
-    const size = sizeOf(delta)
-    if (size < deltaShare * least) {
-      best = delta
-      least = size
-    }
-  }
+  if (rangeMax > 0 && max - min <= rangeMax) attempt(delta, deltaShare)
   // A bit a row, and less, is good enough.
-  if (8 * least <= present.count) return best
+  if (8 * least <= pageCount * present.count) return best
   const coded = codeNumbers(vector, order, groupFrom, groupTo)
   if (coded === undefined) return best
   const dictionary = plainBytes(vector.kind, coded.values)
   const storedDictionary = compressDictionary(dictionary)
-  const layout = { encoding: RLE_DICTIONARY, coded, dictionary, storedDictionary }
-  return storedDictionary.length + pageCount * sizeOf(layout) < dictionaryShare * pageCount * least ? layout : best
+  attempt({ encoding: RLE_DICTIONARY, coded, dictionary, storedDictionary }, dictionaryShare)
+  return best
 }
 
 /** The smallest and the largest of rows order[from, to), with what lies under nulls. */

@@ -1,13 +1,13 @@
 /**
- * Columns of text without a dictionary, in whichever way is smallest once compressed: each value after its length; all
- * lengths, then all values; or the lengths of what each value shares with the one before, then the rest of each.
+ * Columns of text without a dictionary, in whichever way is smaller once compressed: each value after its length; or for
+ * all values how much of the one before each begins with, then the lengths of the rests, then these.
  */
 import { type Bounds, cutMax, cutMin } from "../bounds.ts"
 import type { SegmentColumn } from "../columns.ts"
 import { deltaBytesMax, encodeDelta } from "../encoding/delta.ts"
 import type { DistinctSketch } from "../encoding/DistinctSketch.ts"
 import { boundBytesMax, pageRows } from "../format.ts"
-import { DELTA_BYTE_ARRAY, DELTA_LENGTH_BYTE_ARRAY, PLAIN } from "../parquet.ts"
+import { DELTA_BYTE_ARRAY, PLAIN } from "../parquet.ts"
 import type { ChunkWriter } from "./ChunkWriter.ts"
 import { type Present, presentRows } from "./presentRows.ts"
 import type { TextRows } from "./textRows.ts"
@@ -32,7 +32,6 @@ interface Layout {
 }
 
 const plain: Layout = { encoding: PLAIN, prefixMax: 0 }
-const lengthsFirst: Layout = { encoding: DELTA_LENGTH_BYTE_ARRAY, prefixMax: 0 }
 const sharingAll: Layout = { encoding: DELTA_BYTE_ARRAY, prefixMax: Infinity }
 
 /** Writes the pages of a column: page p has rows order[pages[p], pages[p + 1]). */
@@ -92,10 +91,8 @@ const chooseLayout = (
     best = layout
     least = size
   }
-  attempt(lengthsFirst)
   attempt(sharingAll)
-  const prefixMax = commonPrefix(present.count)
-  if (prefixMax > 0) attempt({ encoding: DELTA_BYTE_ARRAY, prefixMax })
+  attempt({ encoding: DELTA_BYTE_ARRAY, prefixMax: commonPrefix(present.count) })
   return best
 }
 
@@ -140,7 +137,6 @@ const putTexts = (
     }
     return at
   }
-  const sharesPrefixes = encoding === DELTA_BYTE_ARRAY
   let used = 0
   let before = 0
   let beforeEnd = 0
@@ -150,19 +146,17 @@ const putTexts = (
     const text = codes === undefined ? order[i] : codes[order[i]]
     const start = offsets[text]
     const end = offsets[text + 1]
+    const most = Math.min(end - start, beforeEnd - before, prefixMax)
     let shared = 0
-    if (sharesPrefixes) {
-      const most = Math.min(end - start, beforeEnd - before, prefixMax)
-      while (shared < most && heap[before + shared] === heap[start + shared]) shared++
-      before = start
-      beforeEnd = end
-    }
+    while (shared < most && heap[before + shared] === heap[start + shared]) shared++
+    before = start
+    beforeEnd = end
     prefixes[used] = shared
     starts[used] = start + shared
     lengths[used++] = end - start - shared
     total += end - start - shared
   }
-  if (sharesPrefixes) at = encodeDelta(bytes, at, prefixes, count)
+  at = encodeDelta(bytes, at, prefixes, count)
   at = encodeDelta(bytes, at, lengths, count)
   if (at + total > bytes.length) bytes = chunk.grow(at, total)
   for (let i = 0; i < count; i++) at = putBytes(bytes, at, heap, starts[i], starts[i] + lengths[i])

@@ -46,7 +46,7 @@ export const writeRowGroup = (
       ? keyChunk
       : equalsKeys(vectors[i], sortedKeys, order, breaks[0], end)
       ? sharePages(keyChunk, column, sortedKeys, sketches[i])
-      : writeChunk(output, column, vectors[i], order, breaks, sketches[i])
+      : writeChunk(output, column, vectors[i], order, breaks, sketches[i], true)
   )
   const [bloom, bloomCrc] = writeBloom(output, keys.bloom)
   const indexOffset = output.offset
@@ -63,7 +63,7 @@ export const writeRowGroup = (
   }
 
   const footerChunks = chunks.map((chunk, i): FooterChunk => {
-    const { bounds, bytes, column, dictionaryOffset, encoding, isShared, pages, plainBytes, rows } = chunk
+    const { bounds, bytes, codec, column, dictionaryOffset, encoding, isShared, pages, plainBytes, rows } = chunk
     const columnIndex = column.bounded && hasBounds(pages)
       ? appendIndex(() => writeColumnIndex(writer, column.physical, pages))
       : undefined
@@ -80,6 +80,7 @@ export const writeRowGroup = (
       columnIndex,
       offsetIndex: appendIndex(() => writeOffsetIndex(writer, pages)),
       bloom: i === keyColumn ? bloom : undefined,
+      codec,
       isShared
     }
   })
@@ -101,7 +102,7 @@ const writeKeys = (
   keys: TextVector,
   breaks: ReadonlyArray<number>
 ): WrittenChunk => {
-  const chunk = new ChunkWriter(output, column)
+  const chunk = new ChunkWriter(output, column, true)
   const pages = breaks.map((row) => row - breaks[0])
   encodeText(chunk, textRows(keys), rowNumbers(pages[pages.length - 1]), pages, "order", undefined)
   return chunk.finish()
@@ -115,16 +116,20 @@ const rowNumbers = (count: number): Int32Array => {
   return numbers
 }
 
-/** Writes a column: rows order[breaks[0], breaks.at(-1)) of a vector, with pages broken as `breaks` say. */
+/**
+ * Writes a column: rows order[breaks[0], breaks.at(-1)) of a vector, with pages broken as `breaks` say. All pages are
+ * compressed, unless they may be stored as they are where that does not pay.
+ */
 export const writeChunk = (
   output: Output,
   column: SegmentColumn,
   vector: SegmentVector,
   order: Int32Array,
   breaks: ReadonlyArray<number>,
-  sketch: DistinctSketch
+  sketch: DistinctSketch,
+  mayStore = false
 ): WrittenChunk => {
-  const chunk = new ChunkWriter(output, column)
+  const chunk = new ChunkWriter(output, column, mayStore)
   switch (vector.kind) {
     case "text":
     case "dictionary": {
