@@ -65,7 +65,7 @@ export const surveyGarbage = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Garbage, MvccError, Scope.Scope> {
   const nowMicros = (yield* Clock.currentTimeMillis) * 1000
   // Asked before this one reads itself.
-  const oldestRead = yield* mvcc.oldestRead
+  const oldestRead = yield* mvcc.oldestRead(table.id)
   const position = mvcc.position()
   const reached = yield* historyPosition(mvcc, history, nowMicros, position)
   const expiredBefore = ttlMicros === null ? Number.NEGATIVE_INFINITY : nowMicros - ttlMicros

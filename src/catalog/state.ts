@@ -7,7 +7,7 @@ import * as Position from "../base/position.ts"
 import type { SegmentEntry, TableSettings } from "../event/Event.ts"
 import type { BatchShape } from "../event/rowBatch.ts"
 import { readCanonical } from "../schema/document.ts"
-import { type TableSchema, vectorKind } from "../schema/types.ts"
+import { type Column, type TableSchema, vectorKind } from "../schema/types.ts"
 
 /** A tenant. */
 export interface Tenant {
@@ -131,6 +131,24 @@ export const schemaVersionOf = (
 ): SchemaVersion => {
   const schema = readCanonical(definition)
   return { version, schema, definition, position, registeredAt, shape: shapeOf(table, version, schema) }
+}
+
+/**
+ * The columns of a segment's file, in their order: those of its version of the schema, and behind them those that the
+ * table had dropped by then and that were kept, since a later version may name them again.
+ */
+export const storedColumns = (table: Table, { columns, schemaVersion }: SegmentEntry): ReadonlyArray<Column> => {
+  const version = new Map(versionOf(table, schemaVersion)?.schema.columns.map((column) => [column.id, column]))
+  return columns.map(({ columnId }) => version.get(columnId) ?? droppedColumn(table, columnId))
+}
+
+/** A column that the table has no longer, as the newest version had it; any row may be without a value. */
+export const droppedColumn = (table: Table, id: number): Column => {
+  for (let i = table.versions.length - 1; i >= 0; i--) {
+    const column = table.versions[i].schema.columns.find((found) => found.id === id)
+    if (column !== undefined) return { ...column, nullable: true, default: undefined }
+  }
+  throw new TypeError(`no version of table ${table.name} has a column with id ${id}`)
 }
 
 /** How rows of a schema lie in memory. */

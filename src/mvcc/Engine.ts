@@ -28,6 +28,8 @@ export class EngineService {
   /** Opened when memtables wait to become segments, or rows hold more than `bytesNoticed`. */
   readonly flushDue = Latch.makeUnsafe(false)
   bytesNoticed = Number.POSITIVE_INFINITY
+  /** Why memtables cannot become segments now; empty where they can. */
+  flushFailure = ""
   private readonly waiting = new Set<{ readonly position: Position.Position; readonly resume: () => void }>()
 
   constructor(state: EngineState, recovered: RecoveredFrom = { checkpoint: undefined, replayedBytes: 0 }) {

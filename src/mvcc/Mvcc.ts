@@ -98,10 +98,10 @@ export interface MvccService {
     position: Position,
     purpose: "scan" | "lookup"
   ) => Effect.Effect<TableRows, MvccError, Scope.Scope>
-  /** Keeps what a position sees for some minutes more, for a cursor to come back to. */
-  readonly hold: (position: Position) => Effect.Effect<void>
-  /** The oldest position that is read or held; `Position.max` where none is. */
-  readonly oldestRead: Effect.Effect<Position>
+  /** Keeps what a position sees of a table for some minutes more, for a cursor to come back to. */
+  readonly hold: (table: number, position: Position) => Effect.Effect<void>
+  /** The oldest position that is read or held, of a table or of all; `Position.max` where none is. */
+  readonly oldestRead: (table?: number) => Effect.Effect<Position>
   /** When the row at a position was committed, in microseconds. */
   readonly commitTime: (position: Position) => number
   /** The same for positions[0, count), which ascend, in one pass: out[i] becomes the time of positions[i]. */

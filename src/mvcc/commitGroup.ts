@@ -185,7 +185,7 @@ export const makeCommitGroup = (
       : refuse(
         "MEMORY_LIMIT",
         "",
-        `rows in memory hold ${state.bytes} bytes and ${options.memoryBytesMax} are allowed; raise memtable.limit`
+        `rows in memory hold ${state.bytes} bytes, far above memtable.limit; send it again later`
       )
   }
 }

@@ -45,6 +45,12 @@ const waitingBytesMax = 8 * messageBytesMax
 /** A group takes no more intents once its requests hold this many rows. */
 const groupRowsMax = 65_536
 
+/**
+ * Of the limit: where rows are refused that were let in. Waiting keeps memory below the limit; a request may take a little
+ * more than its bytes said, since columns and indexes grow by steps.
+ */
+const refusedShare = 1.5
+
 /** How long a request waits while memory is full, and how often it looks, in milliseconds. */
 const memoryWaitMillisMax = 10_000
 const memoryPollMillis = 2
@@ -71,7 +77,7 @@ export const makeCommitPipeline = Effect.fnUntraced(function*(
   const turnstile = yield* Semaphore.make(1)
   const commitGroup = makeCommitGroup(engine, wal, yield* SegmentFiles, {
     syncDefault: options.sync === "commit",
-    memoryBytesMax: options.memoryBytesMax
+    memoryBytesMax: options.memoryBytesMax * refusedShare
   })
   let pendingRows = 0
   let pendingBytes = 0
@@ -151,8 +157,10 @@ export const makeCommitPipeline = Effect.fnUntraced(function*(
       if (delay === undefined && clock.currentTimeMillisUnsafe() - started > memoryWaitMillisMax) {
         return yield* new CommitError({
           reason: "MEMORY_LIMIT",
-          message: `rows in memory hold ${state.bytes} bytes of memtable.limit, and flushing does not keep up; ` +
-            "send it again later, or raise the limit",
+          message: `rows in memory hold ${state.bytes} bytes of memtable.limit, and ` +
+            (engine.flushFailure === ""
+              ? "flushing does not keep up; send it again later"
+              : `cannot be flushed: ${engine.flushFailure}; send it again when that is mended`),
           field: ""
         })
       }

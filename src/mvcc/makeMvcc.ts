@@ -81,8 +81,8 @@ export const makeMvcc: Effect.Effect<MvccService, never, Engine | SegmentFiles> 
 
   const openTable: MvccService["openTable"] = Effect.fnUntraced(function*(table, position, purpose) {
     yield* Effect.acquireRelease(
-      Effect.sync(() => snapshots.acquire(position)),
-      () => Effect.sync(() => snapshots.release(position))
+      Effect.sync(() => snapshots.acquire(table, position)),
+      () => Effect.sync(() => snapshots.release(table, position))
     )
     yield* checkHorizon(table, position)
     const versions = state.tables.get(table)
@@ -107,8 +107,9 @@ export const makeMvcc: Effect.Effect<MvccService, never, Engine | SegmentFiles> 
 
   return {
     openTable,
-    hold: (position) => Effect.map(Clock.currentTimeMillis, (now) => snapshots.hold(position, now + holdMillis)),
-    oldestRead: Effect.map(Clock.currentTimeMillis, (now) => snapshots.oldest(now)),
+    hold: (table, position) =>
+      Effect.map(Clock.currentTimeMillis, (now) => snapshots.hold(table, position, now + holdMillis)),
+    oldestRead: (table) => Effect.map(Clock.currentTimeMillis, (now) => snapshots.oldest(now, table)),
     position: () => state.position,
     snapshot: Effect.fnUntraced(function*({ asOf, minPosition }) {
       yield* reach(minPosition, "min_position")

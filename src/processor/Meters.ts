@@ -1,6 +1,7 @@
 /** What the processor has done, in figures. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Position from "../base/position.ts"
 import type { EngineState } from "../mvcc/engineState.ts"
 import type { CompactionReport, FlushReport, IndexReport, ProcessorStatus } from "./Processor.ts"
@@ -9,6 +10,12 @@ const sum = (
   segments: ReadonlyArray<{ readonly bytes: number; readonly rows: number }>,
   of: "bytes" | "rows"
 ): number => segments.reduce((total, segment) => total + segment[of], 0)
+
+/** A failure's own message; a defect with its trace. */
+const messageOf = (cause: Cause.Cause<{ readonly message: string }>): string => {
+  const failure = Cause.findErrorOption(cause)
+  return Option.isSome(failure) ? failure.value.message : Cause.pretty(cause)
+}
 
 export class Meters {
   /** What runs now, for people. */
@@ -28,7 +35,8 @@ export class Meters {
   private indexMillis = 0
   private checkpoints = 0
   private checkpointPosition: Position.Position = Position.zero
-  private lastFailure = ""
+  /** What failed at its last try, by its name. */
+  private readonly failures = new Map<string, string>()
 
   flushed({ elapsedMillis, segment }: FlushReport): void {
     this.flushes++
@@ -61,8 +69,8 @@ export class Meters {
   /** Something that ran has ended. */
   ended(name: string, exit: Exit.Exit<unknown, { readonly message: string }>): void {
     this.running.delete(name)
-    if (Exit.isSuccess(exit)) this.lastFailure = ""
-    else if (!Cause.hasInterruptsOnly(exit.cause)) this.lastFailure = `${name}: ${Cause.pretty(exit.cause)}`
+    if (Exit.isSuccess(exit)) this.failures.delete(name)
+    else if (!Cause.hasInterruptsOnly(exit.cause)) this.failures.set(name, `${name}: ${messageOf(exit.cause)}`)
   }
 
   status(state: EngineState): ProcessorStatus {
@@ -86,7 +94,7 @@ export class Meters {
       checkpointPosition: this.checkpointPosition,
       sealedMemtables,
       running: [...this.running],
-      lastFailure: this.lastFailure
+      lastFailure: [...this.failures.values()].at(-1) ?? ""
     }
   }
 }

@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -105,7 +106,22 @@ export const makeProcessor = Effect.fnUntraced(function*(
     return `${tenant}.${name}`
   }
 
-  const flushTable = (table: number) => metered(`flush of ${nameOf(table)}`, flusher.flushSealed(table))
+  const flushTable = (table: number) =>
+    metered(`flush of ${nameOf(table)}`, flusher.flushSealed(table)).pipe(
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          // Writers that wait for memory are told why they do.
+          engine.flushFailure = Exit.isSuccess(exit) ? "" : meters.status(state).lastFailure
+        })
+      )
+    )
+
+  /** Flushes all that a table has in memory, full or not. */
+  const flushAll = (table: number) =>
+    Effect.suspend(() => {
+      state.tables.get(table)?.seal()
+      return flushTable(table)
+    })
 
   /** Flushes what is sealed; what fails is tried again, since memory has to become free. */
   const flushDue = Effect.gen(function*() {
@@ -210,10 +226,7 @@ export const makeProcessor = Effect.fnUntraced(function*(
       Effect.mapError(
         Effect.forEach(
           table === undefined ? [...state.tables.keys()] : [table],
-          (each) => {
-            state.tables.get(each)?.seal()
-            return flushTable(each)
-          }
+          flushAll
         ),
         fromJobError
       ).pipe(Effect.map((reports) => reports.flat())),
@@ -224,7 +237,9 @@ export const makeProcessor = Effect.fnUntraced(function*(
       ),
     compact: ({ full, tables }, onStep) =>
       Effect.mapError(
-        Effect.forEach(tables ?? [...state.catalog.tables.keys()], (table) => compactTable(table, aimOf(full), onStep)),
+        Effect.forEach(tables ?? [...state.catalog.tables.keys()], (table) =>
+          // Everything is what lies in memory too: it may supersede or delete all the rest.
+          Effect.andThen(full ? flushAll(table) : Effect.void, compactTable(table, aimOf(full), onStep))),
         fromJobError
       ).pipe(Effect.map((reports) => reports.flat())),
     buildIndexes: (table) => Effect.mapError(indexKeeper.build(table), fromJobError),

@@ -168,7 +168,7 @@ export const readHistory = Effect.fnUntraced(
     const hasMore = rows.length > limit
     const answered = { sources: Int32Array.from(sources.slice(0, limit)), rows: Int32Array.from(rows.slice(0, limit)) }
     const records = yield* fetchRecords(all, answered, columns, noTimings())
-    if (hasMore) yield* mvcc.hold(position)
+    if (hasMore) yield* mvcc.hold(view.table.id, position)
     const answer: PageAnswer = {
       records,
       columns: columns.map(resultColumn),

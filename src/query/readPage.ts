@@ -87,7 +87,7 @@ export const runPage = Effect.fnUntraced(
     const { position } = plan.view.snapshot
     const hasMore = found.rows.length > end
     // Compaction keeps what the next page sees.
-    if (hasMore) yield* mvcc.hold(position)
+    if (hasMore) yield* mvcc.hold(plan.view.table.id, position)
     const answer: PageAnswer = {
       records,
       columns: plan.columns.map(resultColumn),

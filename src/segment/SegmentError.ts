@@ -61,7 +61,7 @@ export const fromThrown = (file: string, offset: number, thrown: unknown): Segme
         file,
         offset: fault.offset,
         message: `the segment is damaged: ${file} at offset ${fault.offset}: ${fault.message}. ` +
-          "Restore the file from a backup, or rebuild it from the log; nothing was changed"
+          "Restore the file from a backup; nothing was changed"
       })
     case "NewerFormat":
       return new SegmentError({ reason: "NewerFormat", file, message: `${file}: ${fault.message}` })

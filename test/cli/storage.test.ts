@@ -139,7 +139,7 @@ describe("retention and index", () => {
     [["set"], 2, "say what to change: --history, --ttl or --compaction"],
     [["set", "--history", "forever"], 2, "--history \"forever\": expected all, latest, or a duration like 30d or 12h"],
     [["set", "--ttl", "1"], 2, "--ttl \"1\": expected never, or a duration like 30d or 12h"],
-    [["set", "--ttl", "5s"], 1, "ttl: is 5 s; records live a minute at least, or for ever: 0 s"]
+    [["set", "--ttl", "5s"], 1, "ttl: is 5 s; records live a minute at least, or for ever: never"]
   ])("%j is refused", async (args, code, message) => {
     const ran = await place.varve(["retention", ...args, ...target])
     expect([ran.code, ran.err]).toEqual([code, `varve: ${message}\n`])

@@ -308,7 +308,7 @@ describe("a cursor", () => {
     expect(mvcc.usage().heldPositions).toBe(0)
     const first = await run(query.query({ ...page, limit: 2 }, anyone))
     expect(mvcc.usage().heldPositions).toBe(1)
-    expect(await run(mvcc.oldestRead)).toBe(first.position)
+    expect(await run(mvcc.oldestRead())).toBe(first.position)
     dataset.write([put("a", 2)])
     const history = { ...read, key: "a", select: [], limit: 1, cursor: "" }
     await run(query.getHistory(history, anyone))

@@ -96,7 +96,7 @@ export const keys = {
   "memtable.limit": key(
     size(megabyte, terabyte),
     4 * gigabyte,
-    "The most memory that all tables together may take; writes beyond it are refused with RESOURCE_EXHAUSTED."
+    "The most memory that rows of all tables together may take before they are flushed; writers are slowed down as it fills."
   ),
   "memtable.max_age": key(
     duration(1000, 86_400_000),

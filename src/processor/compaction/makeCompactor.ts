@@ -14,6 +14,7 @@ import type { CompactionPlan, CompactionReport } from "../Processor.ts"
 import { publishChange, type Publisher, publishSegments } from "../publish.ts"
 import { segmentEntry } from "../segmentEntry.ts"
 import { mergedName } from "../segmentNames.ts"
+import { withKeptColumns } from "./keptColumns.ts"
 import { type CompactionAim, type CompactionOptions, pickCompaction } from "./pickCompaction.ts"
 
 /** Why a merge failed. The segments are as they were, and it can be tried again. */
@@ -59,7 +60,7 @@ export const makeCompactor = (
 
   const choose = Effect.fnUntraced(function*(tableId: number, aim: CompactionAim) {
     const now = (yield* Clock.currentTimeMillis) * 1000
-    const oldestRead = yield* mvcc.oldestRead
+    const oldestRead = yield* mvcc.oldestRead(tableId)
     const table = state.catalog.tables.get(tableId)
     if (table === undefined || table.segments.length === 0) return undefined
     const horizon = horizonOf(table, state, oldestRead, now)
@@ -93,7 +94,7 @@ export const makeCompactor = (
     // Read to the end, whatever is published meanwhile.
     yield* files.pin(() => ({ names, value: undefined }))
     const segments = state.tableVersions(table.id).segments
-    const { schema, version } = latest(table)
+    const { version } = latest(table)
     const began = state.position
     const { outputs, rowMaps } = yield* workers.merge({
       inputs: names.map((name) => ({
@@ -106,7 +107,7 @@ export const makeCompactor = (
         dropsDeletions
       },
       target: {
-        owner: { table: table.id, schemaVersion: version, schema },
+        owner: { table: table.id, schemaVersion: version, schema: withKeptColumns(table, plan.inputs) },
         // Segments of level 0 are told apart by their age: what was merged there is one file.
         fileBytesMax: plan.outputLevel === 0 ? Number.POSITIVE_INFINITY : options.fileBytesMax,
         rowsMax: rowsMax

@@ -1,7 +1,7 @@
 /** A segment as a source of rows, at one snapshot. Row groups are its parts, or less where bounds rule pages out. */
 import * as Effect from "effect/Effect"
 import { compareBytes } from "../../base/bytes.ts"
-import { versionOf } from "../../catalog/state.ts"
+import { storedColumns } from "../../catalog/state.ts"
 import type { SegmentEntry } from "../../event/Event.ts"
 import type { SegmentView } from "../../mvcc/Mvcc.ts"
 import type { Column } from "../../schema/types.ts"
@@ -57,7 +57,7 @@ export class SegmentSource implements Source {
   /** `number`: the source's. */
   constructor(context: SegmentContext, number: number, view: SegmentView, keyName: string | undefined) {
     const { entry } = view
-    const stored = versionOf(context.table, entry.schemaVersion)?.schema.columns ?? []
+    const stored = storedColumns(context.table, entry)
     this.context = context
     this.number = number
     this.view = view

@@ -129,7 +129,7 @@ export const makeProcessingHandlers = Effect.gen(function*() {
         yield* requireUnrestricted(caller)
         const status = processor.status()
         const { position: checkpoint } = yield* checkpoints.status
-        const oldestRead = yield* mvcc.oldestRead
+        const oldestRead = yield* mvcc.oldestRead()
         const usage = mvcc.usage()
         const load = pipeline.status()
         const { cache } = files
