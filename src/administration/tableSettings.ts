@@ -40,7 +40,12 @@ export const changeProblem = ({ compaction, history, ttlMicros }: SettingsChange
     if (problem !== undefined) return problem
   }
   if (ttlMicros !== undefined && ttlMicros !== null) {
-    const problem = durationProblem("ttl", ttlMicros, ttlMicrosMin, "records live a minute at least, or for ever: never")
+    const problem = durationProblem(
+      "ttl",
+      ttlMicros,
+      ttlMicrosMin,
+      "records live a minute at least, or for ever: never"
+    )
     if (problem !== undefined) return problem
   }
   return compaction?.strategy === "time-window"

@@ -251,7 +251,7 @@ describe("DuckDB", () => {
     expect(await ask(`SELECT count(*) FROM ${file} WHERE "column 0" IS DISTINCT FROM _key`)).toEqual([[0n]])
     const [key] = (await ask(`SELECT "column 0" FROM ${file} WHERE _position = 77777`))[0]
     expect(key).toBe(new TextDecoder().decode(keys.get(77_776)))
-    expect(await ask(`SELECT _position FROM ${file} WHERE "column 0" = '${key}'`)).toEqual([[77_777n]])
+    expect(await ask(`SELECT _position FROM ${file} WHERE "column 0" = '${String(key)}'`)).toEqual([[77_777n]])
     const places = await ask(
       `SELECT count(DISTINCT data_page_offset) FROM parquet_metadata(${file})
       WHERE path_in_schema IN ('_key', 'column 0') GROUP BY row_group_id`
