@@ -16,6 +16,7 @@ import { constantVector } from "./read/constantVector.ts"
 import { type ColumnDictionary, type PageSource, readDictionary, readPages } from "./read/decodePages.ts"
 import { fileBytesMin, footerLength, readMetadata, type SegmentMetadata, tailBytes } from "./read/metadata.ts"
 import { RowGroupIndex } from "./read/RowGroupIndex.ts"
+import { releasePage, takeRow } from "./read/takeRow.ts"
 import { damage, fromStorageError, fromThrown, type SegmentError } from "./SegmentError.ts"
 import { readBloomHeader } from "./thrift/bloomHeader.ts"
 import type { FileRange } from "./thrift/footer.ts"
@@ -78,6 +79,29 @@ export class Segment {
     return Effect.map(cached, (vector) => {
       this.cache.touch(this, this.pieceOf(rowGroup, column, dictionaryPiece))
       return vector
+    })
+  }
+
+  /**
+   * One row of a column, as row 0 of a vector. A page that is met for the first time leaves no more than the row behind:
+   * what is kept of it is that it was met, and at the second time it is kept whole. So reads here and there in a large
+   * table neither push what is read again and again out of the cache, nor leave large garbage.
+   */
+  row(rowGroup: number, column: number, page: number, row: number): Effect.Effect<SegmentVector, SegmentError> {
+    return Effect.suspend(() => {
+      const piece = this.pieceOf(rowGroup, column, page)
+      const known = this.cache.get(this, piece)
+      if (known !== undefined) return Effect.succeed(takeRow(known as SegmentVector, row))
+      const met = -1 - piece
+      if (this.cache.get(this, met) !== undefined) {
+        return Effect.map(this.page(rowGroup, column, page), (vector) => takeRow(vector, row))
+      }
+      this.cache.put(this, met, true, 0)
+      return Effect.map(loadPages(this, rowGroup, column, page, page + 1), (vector) => {
+        const taken = takeRow(vector, row)
+        releasePage(vector)
+        return taken
+      })
     })
   }
 

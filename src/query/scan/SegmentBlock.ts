@@ -42,20 +42,24 @@ export class SegmentBlock implements RecordBlock {
   private readonly stored = new Map<number, SegmentVector>()
   private readonly vectors = new Map<number, ReadVector>()
 
-  constructor(segment: Segment, columns: SegmentColumns, run: PageRun, cost: ReadCost) {
+  /** Of a page that only one row of is wanted: that row; the block then holds no other. */
+  private readonly row: number | undefined
+
+  constructor(segment: Segment, columns: SegmentColumns, run: PageRun, cost: ReadCost, row?: number) {
     const { breaks } = run.index
+    this.row = row
     this.segment = segment
     this.columns = columns
     this.run = run
     this.cost = cost
-    this.base = segment.metadata.rowGroups[run.rowGroup].firstRow + breaks[run.first]
-    this.count = breaks[run.end] - breaks[run.first]
+    this.base = segment.metadata.rowGroups[run.rowGroup].firstRow + breaks[run.first] + (row ?? 0)
+    this.count = row === undefined ? breaks[run.end] - breaks[run.first] : 1
     this.schemaVersion = segment.metadata.schemaVersion
   }
 
   /** Whether these are all pages of the row group. */
   get isWhole(): boolean {
-    return this.run.first === 0 && this.run.end === this.run.index.pageCount
+    return this.row === undefined && this.run.first === 0 && this.run.end === this.run.index.pageCount
   }
 
   /** Loads what columns of the table are made of. */
@@ -119,7 +123,9 @@ export class SegmentBlock implements RecordBlock {
   private loadOne(column: number): Effect.Effect<void, QueryError> {
     const { end, first, rowGroup } = this.run
     const { segment } = this
-    const read = end - first === 1
+    const read = this.row !== undefined
+      ? segment.row(rowGroup, column, first, this.row)
+      : end - first === 1
       ? segment.page(rowGroup, column, first)
       : this.isWhole
       ? segment.readColumn(rowGroup, column)

@@ -93,7 +93,15 @@ export class SegmentSource implements Source {
   ): Effect.Effect<ReadonlyArray<RecordRows>, QueryError> {
     return Effect.map(
       this.pagesOf(rows),
-      (pages) => pages.map(({ block, end, first }) => ({ first, end, load: block.loadRecords(columns) }))
+      (pages) =>
+        pages.map(({ block, end, first }) => {
+          const { base, run, segment } = block
+          // A page of which one row is wanted need not be kept for it.
+          const wanted = end - first > 1
+            ? block
+            : new SegmentBlock(segment, this.columns, run, this.context.cost, rows[first] - base)
+          return { first, end, load: wanted.loadRecords(columns) }
+        })
     )
   }
 
