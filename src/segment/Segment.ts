@@ -82,25 +82,33 @@ export class Segment {
     })
   }
 
-  /**
-   * One row of a column, as row 0 of a vector. A page that is met for the first time leaves no more than the row behind:
-   * what is kept of it is that it was met, and at the second time it is kept whole. So reads here and there in a large
-   * table neither push what is read again and again out of the cache, nor leave large garbage.
-   */
+  /** One row of a column, as row 0 of a vector; see `glance`. */
   row(rowGroup: number, column: number, page: number, row: number): Effect.Effect<SegmentVector, SegmentError> {
+    return this.glance(rowGroup, column, page, (vector) => takeRow(vector, row))
+  }
+
+  /**
+   * What `look` makes of a page, which it must not keep. A page that is met for the first time leaves nothing behind but
+   * that it was met; at the second time it is kept. So reads here and there in a large table neither push what is read
+   * again and again out of the cache, nor leave large garbage.
+   */
+  glance<A>(
+    rowGroup: number,
+    column: number,
+    page: number,
+    look: (vector: SegmentVector) => A
+  ): Effect.Effect<A, SegmentError> {
     return Effect.suspend(() => {
       const piece = this.pieceOf(rowGroup, column, page)
       const known = this.cache.get(this, piece)
-      if (known !== undefined) return Effect.succeed(takeRow(known as SegmentVector, row))
+      if (known !== undefined) return Effect.succeed(look(known as SegmentVector))
       const met = -1 - piece
-      if (this.cache.get(this, met) !== undefined) {
-        return Effect.map(this.page(rowGroup, column, page), (vector) => takeRow(vector, row))
-      }
+      if (this.cache.get(this, met) !== undefined) return Effect.map(this.page(rowGroup, column, page), look)
       this.cache.put(this, met, true, 0)
       return Effect.map(loadPages(this, rowGroup, column, page, page + 1), (vector) => {
-        const taken = takeRow(vector, row)
+        const seen = look(vector)
         releasePage(vector)
-        return taken
+        return seen
       })
     })
   }

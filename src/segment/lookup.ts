@@ -48,10 +48,11 @@ export const findKey = Effect.fnUntraced(
       const index = yield* segment.index(rowGroup)
       const pages = index.boundsOf(keyColumn)!
       for (let page = firstRunAtOrAbove(pages, key); page < firstRunAbove(pages, key); page++) {
-        const keys = (yield* segment.page(rowGroup, keyColumn, page)) as TextVector
         const count = index.breaks[page + 1] - index.breaks[page]
-        const begin = firstRowAtOrAbove(keys, count, key)
-        const behind = firstRowAbove(keys, count, key)
+        const { begin, behind } = yield* segment.glance(rowGroup, keyColumn, page, (keys) => ({
+          begin: firstRowAtOrAbove(keys as TextVector, count, key),
+          behind: firstRowAbove(keys as TextVector, count, key)
+        }))
         if (begin === behind) continue
         const pageRow = rowGroups[rowGroup].firstRow + index.breaks[page]
         if (first < 0) first = pageRow + begin
